@@ -1,0 +1,116 @@
+"""Claim `synflow-factorisation` (paper A, equation 5), and the SynFlow score.
+
+The SynFlow objective of a network f whose weights are replaced by their absolute
+values, whose biases are dropped and whose input is all ones is R_SF = sum of outputs;
+its score is the saliency S_SF = dR_SF/d|theta| * |theta|. All activations in between
+are non-negative, so |theta| makes every ReLU the identity and every score is
+non-negative: the score of a weight is the sum, over all input-output paths through it,
+of the product of the |theta| on the path. For a chain of linear maps W_1, ..., W_L
+
+    S_SF(W_l)[i, j] = [1ᵀ |W_L| ⋯ |W_(l+1)|]_i |W_l[i, j]| [|W_(l-1)| ⋯ |W_1| 1]_j.
+
+Hypotheses: a chain of linear layers (ReLU and its kin change nothing), no bias, input
+of ones. Both sides: autograd through the network, and the products above; and in
+rational arithmetic, dual numbers against the sum over paths.
+
+The public code of paper A keeps |bias| and |running mean|; these carry flow of their
+own, and the sums of the layers are then not equal. Equation 5 has neither: both are
+dropped here.
+"""
+
+from dataclasses import replace
+from random import Random
+
+import torch
+from torch import Tensor, nn
+
+from theory import exact, random_networks, scores
+from theory.claim import Check, Claim, Control, Sides
+from theory.networks import Network, Parameters
+
+
+def absolute(network: Network) -> Network:
+    """Return the network with |theta| for its weights and 0 for its biases."""
+    return replace(
+        network,
+        parameters={
+            name: torch.zeros_like(p) if name.split(".")[-1] == "bias" else p.abs()
+            for name, p in network.parameters.items()
+        },
+    )
+
+
+def synflow(network: Network, shape: tuple[int, ...]) -> Parameters:
+    """Return the SynFlow scores for one all-ones input of the given sample shape.
+
+    Raises:
+        OverflowError: the products leave the range of the network's precision.
+    """
+    positive = absolute(network)
+    result = scores.saliency(positive, ones(network, shape), torch.sum)
+    if not all(bool(torch.isfinite(score).all()) for score in result.values()):
+        raise OverflowError(
+            "SynFlow scores overflow the network's precision; rank by log_synflow, "
+            "which has no such range"
+        )
+    return result
+
+
+def ones(network: Network, shape: tuple[int, ...]) -> Tensor:
+    """Return one all-ones sample in the network's precision."""
+    return torch.ones(1, *shape, dtype=next(iter(network.parameters.values())).dtype)
+
+
+def chain_factors(weights: list[Tensor]) -> list[Tensor]:
+    """Return equation 5's scores of a chain of linear maps, first layer first.
+
+    weights[l] has shape (n_(l+1), n_l); the scores have the same shapes.
+    """
+    rows = [torch.ones(weights[0].shape[1], dtype=weights[0].dtype)]
+    for weight in weights:
+        rows.append(weight.abs() @ rows[-1])
+    column = torch.ones(weights[-1].shape[0], dtype=weights[0].dtype)
+    result: list[Tensor] = []
+    for weight, row in zip(reversed(weights), reversed(rows[:-1]), strict=True):
+        result.append(column[:, None] * weight.abs() * row)
+        column = weight.abs().T @ column
+    return result[::-1]
+
+
+def _sides(model: nn.Module, features: int, case: str) -> Sides:
+    network = Network.of(model)
+    auto = synflow(network, (features,))
+    left = torch.cat([auto[name].flatten() for name in network.prunable])
+    factors = chain_factors([network.parameters[name] for name in network.prunable])
+    right = torch.cat([factor.flatten() for factor in factors])
+    return Sides(left, right, left + right, case)
+
+
+def random_chain(rng: Random) -> Sides:
+    """Return autograd and equation 5 on a random MLP, biases dropped by SynFlow."""
+    model = random_networks.mlp(rng)
+    features = random_networks.inputs(model, rng).shape[1]
+    return _sides(model, features, str([tuple(p.shape) for p in model.parameters()]))
+
+
+def residual_chain(rng: Random) -> Sides:
+    """Return both sides where a shortcut is read as a chain: eq. 5 must fail."""
+    width = rng.randint(1, 4)
+    body = nn.Sequential(nn.Linear(width, width), nn.ReLU())
+    tail = nn.Linear(width, 2)
+    model = nn.Sequential(nn.Linear(2, width), random_networks.Residual(body), tail)
+    return _sides(random_networks.fill(model, rng), 2, f"residual width {width}")
+
+
+CLAIM = Claim(
+    label="synflow-factorisation",
+    title="SynFlow factorises over a chain",
+    statement="S_SF(W_l)_ij = [1ᵀ ∏_{k>l}|W_k|]_i |w_ij| [∏_{k<l}|W_k| 1]_j",
+    source="Tanaka et al. 2020, arXiv 2006.05467, equation 5",
+    assumptions=("chain of linear maps", "biases dropped", "all-ones input"),
+    checks=(
+        Check("random chains, float64", random_chain, 1e-10),
+        Check("rational chains, exact", exact.chain_sides, 0.0),
+    ),
+    controls=(Control("a residual net is no chain", residual_chain),),
+)
