@@ -136,7 +136,8 @@ def crossed_twice(rng: Random) -> Sides:
     """Return both sides where a path leaves U, comes back and leaves it again.
 
     The graph is 0 -> 1 -> 2 -> 3 with 0 -> 2 and 1 -> 3; U = {0, 2} misses 1. The edges
-    01, 23 and 13 separate input from output, but 0-1-2-3 crosses two of them.
+    01 and 23 separate input from output and neither can be spared, but the path 0123
+    crosses both: their sum counts it twice.
     """
     edges = [(0, 1), (1, 2), (2, 3), (0, 2), (1, 3)]
     model = random_networks.Dag(
