@@ -123,7 +123,8 @@ class Graph:
         """Return the saliency of all edges and parameters by one backward pass."""
         x = self.network.batch(x)
         theta = self.network.parameters
-        ones = {_key(edge): x.new_ones(self.shapes[edge[0]]) for edge in self.edges}
+        some = next(iter(theta.values()))  # x may hold integers (tokens)
+        ones = {_key(edge): some.new_ones(self.shapes[edge[0]]) for edge in self.edges}
 
         def objective(theta: Parameters, alphas: Parameters) -> Tensor:
             _, output = evaluate(self.network, self.nodes, theta, x, alphas)
@@ -216,4 +217,10 @@ def _refuse_shared_layers(network: Network, nodes: tuple[fx.Node, ...]) -> None:
                 f"layer {target!r} is used twice: the saliency of a shared weight "
                 "belongs to no single place; give each use a layer of its own"
             )
+        for name, _ in network.module.get_submodule(target).named_parameters():
+            if f"{target}.{name}" not in network.parameters:
+                raise ValueError(
+                    f"'{target}.{name}' is tied to another layer's parameter; "
+                    "give each layer one of its own"
+                )
         called.add(target)

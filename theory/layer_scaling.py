@@ -81,7 +81,7 @@ def power_law(
     spread = (dx**2).sum(1)
     usable = spread > 0
     slopes = (dx * ys).sum(1)[usable] / spread[usable]
-    low, high = np.quantile(slopes, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(slopes, [(1 - level) / 2, (1 + level) / 2]).tolist()
     return PowerLaw(
         float(fit.slope), float(fit.intercept), float(fit.rvalue**2), low, high
     )
@@ -98,7 +98,7 @@ def scaling_sides(network: Network, score: Parameters, flow: Tensor) -> Sides:
     sizes, means = layer_means(network, score)
     left = torch.tensor(sizes) * torch.tensor(means, dtype=torch.float64)
     absolute = [score[name].abs().sum() for name in network.prunable]
-    scale = torch.stack(absolute) + flow.abs()
+    scale, flow = torch.stack(absolute).cpu() + flow.abs().cpu(), flow.cpu()
     return Sides(left, flow.expand(len(left)), scale, describe(network))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 import numpy as np
+import torch
 
 from theory import layer_scaling, network_conservation, neuron_conservation, synflow
 from theory.claim import Check, Claim, Control
@@ -81,8 +82,9 @@ class Verdict:
 
 def verify(claim: Claim, *, cases: int, seed: int) -> Verdict:
     """Return the verdict on a claim from `cases` random cases for each check."""
-    tried = tuple(_try(check, cases, seed) for check in claim.checks)
-    broken = tuple(_break(control, cases, seed) for control in claim.controls)
+    with torch.random.fork_rng(devices=[]):  # layers draw from the global state first
+        tried = tuple(_try(check, cases, seed) for check in claim.checks)
+        broken = tuple(_break(control, cases, seed) for control in claim.controls)
     return Verdict(claim, tried, broken)
 
 

@@ -43,7 +43,8 @@ def log_synflow(network: Network, shape: tuple[int, ...]) -> Parameters:
         elif node in tape and node in cotangents:
             step, out = tape[node], cotangents.pop(node)
             to_inputs, to_theta = step.pullback(out.values)
-            _check_degree(graph, node, step, to_inputs, out.values)
+            if node.op != "get_attr" or not to_theta:  # a parameter read by itself
+                _check_degree(graph, node, step, to_inputs, out.values)
             for source, value in zip(step.sources, to_inputs, strict=True):
                 part = _Scaled.of(value, out.log_scale)
                 cotangents[source] = _plus(cotangents.get(source), part)
@@ -123,6 +124,8 @@ def _forward(graph: Graph, x: Tensor) -> dict[fx.Node, _Step]:
         theta = graph.network.parameters
         owned = {k: theta[f"{target}.{k}"] for k in within(theta, target)}
         local = {f"{target}.{k}": v for k, v in owned.items()}
+        if node.op == "get_attr":
+            local = {target: theta[target]} if target in theta else {}
         output, pullback, *_ = vjp(run, inputs, local)
         sources = tuple(
             s for s in node.all_input_nodes if isinstance(values[s], _Scaled)

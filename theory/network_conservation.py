@@ -99,7 +99,7 @@ def boundary_flows(graph: Graph, x: Tensor, readout: Readout) -> tuple[Tensor, T
     y = network(network.parameters, x).detach()
     into = grad(lambda z: scalar(readout, network(network.parameters, z)))(x)
     out = grad(lambda z: scalar(readout, z))(y)
-    return (into * x).sum(), (out * y).sum()
+    return (into * x).sum().cpu(), (out * y).sum().cpu()
 
 
 def random_side(graph: Graph, rng: Random) -> set[str]:

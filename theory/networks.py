@@ -80,7 +80,8 @@ class Network:
                 instead of freezing it; its running statistics are not kept.
 
         Raises:
-            ValueError: no parameters, NaN or infinite ones, several devices or meta.
+            ValueError: no parameters, NaN or infinite ones, several devices or meta,
+                a layer whose weight is computed from other tensors.
         """
         _validate(model)
         if isinstance(model, (*PRUNABLE, _BatchNorm)):
@@ -118,12 +119,13 @@ class Network:
     def prunable(self) -> tuple[str, ...]:
         """Names of the weights of linear and convolution layers, in module order.
 
-        Biases and normalisation parameters are never pruned unless asked for.
+        Biases and normalisation parameters are never pruned unless asked for. A weight
+        that two layers share has the name of the first.
         """
         return tuple(
             f"{name}.weight"
             for name, module in self.module.named_modules()
-            if isinstance(module, PRUNABLE)
+            if isinstance(module, PRUNABLE) and f"{name}.weight" in self.parameters
         )
 
     def batch(self, x: Tensor) -> Tensor:
@@ -189,6 +191,14 @@ def _validate(model: nn.Module) -> None:
     tensors = [*model.named_parameters(), *model.named_buffers()]
     if not any(True for _ in model.parameters()):
         raise ValueError("the model has no parameters: there is nothing to score")
+    for name, module in model.named_modules():
+        own = dict(module.named_parameters(recurse=False))
+        if isinstance(module, PRUNABLE) and "weight" not in own:
+            raise ValueError(
+                f"layer {name!r} computes its weight from other tensors (weight norm, "
+                "torch.nn.utils.prune); make it permanent with remove_parametrizations "
+                "or prune.remove"
+            )
     devices = {str(tensor.device) for _, tensor in tensors}
     if len(devices) > 1 or "meta" in devices:
         raise ValueError(

@@ -29,6 +29,7 @@ eps > 0 a part of about eps / variance is left.
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
+from typing import no_type_check
 
 import torch
 from torch import Tensor, nn
@@ -193,6 +194,7 @@ class Attention(nn.Module):
         super().__init__()
         self.attend = nn.MultiheadAttention(4, 2, batch_first=True)
 
+    @no_type_check  # torch.fx calls it with a Proxy
     def forward(self, x: Tensor) -> Tensor:
         """Return the attended tokens."""
         attended: Tensor = self.attend(x, x, x, need_weights=False)[0]

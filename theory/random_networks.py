@@ -8,6 +8,7 @@ All activations here satisfy phi(z) = phi'(z) z, biases may stand anywhere.
 
 from itertools import pairwise
 from random import Random
+from typing import no_type_check
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,7 @@ class Dag(nn.Module):
             }
         )
 
+    @no_type_check  # torch.fx calls it with a Proxy
     def forward(self, x: Tensor) -> Tensor:
         """Return the last node; node 0 is the input."""
         values: list[Tensor] = [x]
@@ -60,6 +62,7 @@ class Residual(nn.Module):
         super().__init__()
         self.body = body
 
+    @no_type_check  # torch.fx calls it with a Proxy
     def forward(self, x: Tensor) -> Tensor:
         """Return the sum of the shortcut and the body."""
         result: Tensor = x + self.body(x)
@@ -73,6 +76,7 @@ class Concat(nn.Module):
         super().__init__()
         self.branches = nn.ModuleList(branches)
 
+    @no_type_check  # torch.fx calls it with a Proxy
     def forward(self, x: Tensor) -> Tensor:
         """Return the branches side by side."""
         return torch.cat([branch(x) for branch in self.branches], dim=1)
@@ -190,7 +194,7 @@ def readout(rng: Random) -> Readout:
 
     def softmax(y: Tensor) -> Tensor:
         labels = torch.zeros(len(y), dtype=torch.long)
-        return nn.functional.cross_entropy(y, labels)
+        return nn.functional.cross_entropy(y.flatten(1), labels)
 
     kinds: list[Readout] = [linear, squares, softmax, torch.sum]
     return rng.choice(kinds)

@@ -18,7 +18,7 @@ first public SNIP code.
 
 import torch
 from torch import Tensor
-from torch.func import grad, jvp
+from torch.func import grad
 
 from theory.networks import Network, Parameters, Readout, scalar
 
@@ -26,7 +26,7 @@ from theory.networks import Network, Parameters, Readout, scalar
 def random(network: Network, *, generator: torch.Generator) -> Parameters:
     """Return independent uniform scores on [0, 1): random pruning."""
     return {
-        name: torch.rand(p.shape, dtype=p.dtype, generator=generator)
+        name: torch.rand(p.shape, dtype=p.dtype, generator=generator).to(p.device)
         for name, p in network.parameters.items()
     }
 
@@ -77,5 +77,10 @@ def grasp(network: Network, x: Tensor, readout: Readout) -> Parameters:
 
     theta = network.parameters
     gradient = grad(objective)(theta)
-    product = jvp(grad(objective), (theta,), (gradient,))[1]
+
+    def along(theta: Parameters) -> Tensor:
+        slopes = grad(objective)(theta)
+        return torch.stack([(slopes[k] * gradient[k]).sum() for k in slopes]).sum()
+
+    product = grad(along)(theta)
     return {name: theta[name] * product[name] for name in theta}

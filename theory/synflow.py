@@ -58,7 +58,7 @@ def synflow(network: Network, shape: tuple[int, ...]) -> Parameters:
 
 def ones(network: Network, shape: tuple[int, ...]) -> Tensor:
     """Return one all-ones sample in the network's precision."""
-    return torch.ones(1, *shape, dtype=next(iter(network.parameters.values())).dtype)
+    return next(iter(network.parameters.values())).new_ones(1, *shape)
 
 
 def chain_factors(weights: list[Tensor]) -> list[Tensor]:
@@ -66,10 +66,10 @@ def chain_factors(weights: list[Tensor]) -> list[Tensor]:
 
     weights[l] has shape (n_(l+1), n_l); the scores have the same shapes.
     """
-    rows = [torch.ones(weights[0].shape[1], dtype=weights[0].dtype)]
+    rows = [weights[0].new_ones(weights[0].shape[1])]
     for weight in weights:
         rows.append(weight.abs() @ rows[-1])
-    column = torch.ones(weights[-1].shape[0], dtype=weights[0].dtype)
+    column = weights[0].new_ones(weights[-1].shape[0])
     result: list[Tensor] = []
     for weight, row in zip(reversed(weights), reversed(rows[:-1]), strict=True):
         result.append(column[:, None] * weight.abs() * row)

@@ -74,7 +74,7 @@ class Sums:
         """Add terms, shaped (units, anything), to one side and to the scale."""
         kept = units.reshape(-1) >= 0
         index = units.reshape(-1)[kept]
-        terms = terms.reshape(kept.numel(), -1)[kept]
+        terms = terms.reshape(kept.numel(), -1).cpu()[kept]
         side.index_add_(0, index, terms.sum(1))
         self.scale.index_add_(0, index, terms.abs().sum(1))
 
@@ -129,7 +129,8 @@ class Units:
         Without flows only the entries of `hidden()` are complete.
         """
         some = next(iter(scores.values()))
-        sums = Sums(*(some.new_zeros(len(self.owners)) for _ in range(3)))
+        size = len(self.owners)
+        sums = Sums(*(torch.zeros(size, dtype=some.dtype) for _ in range(3)))
         for layer in self.layers:
             weight = scores[layer.parameter("weight")]
             sums.add(sums.into, layer.makes, weight)

@@ -1,0 +1,36 @@
+"""Draw the figures and write their captions: `python -m figures [NAME ...]`."""
+
+import sys
+from typing import Annotated
+
+import matplotlib
+import tyro
+
+from figures import common
+
+
+def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()) -> None:
+    """Draw figures as PDF and PNG from the committed tables, and write the captions.
+
+    Args:
+        names: which figures; all of them if none is named.
+    """
+    drawings = {drawing.name: drawing for drawing in common.discover()}
+    if unknown := sorted(set(names) - set(drawings)):
+        raise ValueError(f"unknown figures {unknown}; there are {sorted(drawings)}")
+    tables = common.read_tables()
+    for name in names or drawings:
+        files = common.render(drawings[name], tables)
+        for kind, content in files.items():
+            common.write(common.OUTPUT / f"{name}.{kind}", content)
+        caption = drawings[name].caption(tables).strip() + "%\n"
+        common.write(common.GENERATED / f"{name}.tex", caption.encode())
+        print(f"{name}: figures/output/{name}.pdf and .png")
+
+
+if __name__ == "__main__":
+    matplotlib.use("Agg")
+    try:
+        tyro.cli(main, prog="python -m figures")
+    except ValueError as error:
+        sys.exit(f"figures: {error}")

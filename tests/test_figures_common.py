@@ -1,0 +1,106 @@
+"""Reading tables and drawing to bytes, on a small figure of the tests' own."""
+
+import sys
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from figures import common
+from figures.__main__ import main
+
+matplotlib.use("Agg")
+
+
+def small_figure(tables: common.Tables) -> Figure:
+    figure, axes = plt.subplots()
+    table = tables["small"]
+    axes.errorbar(table.x, table.y, yerr=0.1, fmt="o", label=r"$\sum_i |w_i|$")
+    axes.set(xlabel="size (weights)", ylabel="score (a.u.)", xscale="log")
+    axes.legend()
+    return figure
+
+
+SMALL = common.Drawing("small", small_figure, lambda _: "Slope $1.0$.")
+SMALL_TABLE = {"small": pd.DataFrame({"x": [1.0, 10.0], "y": [1.0, 2.0]})}
+
+
+def test_render_ignores_clock_and_user_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = common.render(SMALL, SMALL_TABLE)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
+    with plt.rc_context({"pdf.fonttype": 3, "axes.facecolor": "red"}):
+        assert common.render(SMALL, SMALL_TABLE) == first
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    assert common.render(SMALL, SMALL_TABLE) == first
+    assert first["pdf"].startswith(b"%PDF") and first["png"].startswith(b"\x89PNG")
+    assert b"CreationDate" not in first["pdf"]
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("tables", [{}, {"small": SMALL_TABLE["small"][:0]}])
+def test_missing_or_empty_table_says_what_to_run(tables: common.Tables) -> None:
+    with pytest.raises(ValueError, match=r"python -m experiments run small"):
+        common.render(SMALL, tables)
+
+
+def test_discover_takes_modules_with_both_functions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "discovered"
+    package.mkdir()
+    both = "def draw(tables): ...\ndef caption(tables): ...\n"
+    files = {"__init__": "", "__main__": "1 / 0", "b2": both, "a1": both, "common": ""}
+    for name, code in files.items():
+        (package / f"{name}.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = common.discover(package, "discovered")
+    assert [drawing.name for drawing in found] == ["a1", "b2"]
+    for module in [m for m in sys.modules if m.startswith("discovered")]:
+        monkeypatch.delitem(sys.modules, module)
+
+
+def test_tables_are_read_to_the_last_digit(tmp_path: Path) -> None:
+    bits = np.random.default_rng(0).integers(0, 2**63 - 1, 50_000, dtype=np.int64)
+    values = bits.view(np.float64)[np.isfinite(bits.view(np.float64))]
+    text = "\n".join(["x", *map(repr, values.tolist())])
+    (tmp_path / "t.csv").write_text(text)
+    read = common.read_tables(tmp_path, tmp_path)
+    assert list(read) == ["t", "published/t"]
+    np.testing.assert_array_equal(read["t"].x.to_numpy(), values, strict=True)
+
+
+def test_write_is_whole_or_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "new" / "figure.pdf"
+    common.write(path, b"old")
+
+    def full_disk(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        common.write(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in path.parent.iterdir()] == ["figure.pdf"]
+
+
+def test_main_writes_files_and_refuses_unknown_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(common, "discover", lambda: [SMALL])
+    monkeypatch.setattr(common, "read_tables", lambda: SMALL_TABLE)
+    monkeypatch.setattr(common, "OUTPUT", tmp_path)
+    monkeypatch.setattr(common, "GENERATED", tmp_path / "generated")
+    main(("small",))
+    assert (tmp_path / "generated" / "small.tex").read_text() == "Slope $1.0$.%\n"
+    assert (tmp_path / "small.pdf").read_bytes().startswith(b"%PDF")
+    assert (tmp_path / "small.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match=r"unknown figures \['smal'\].*\['small'\]"):
+        main(("smal",))
