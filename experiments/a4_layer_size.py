@@ -22,6 +22,8 @@ class Config:
 
     architecture: scoring.Architecture
     score: scoring.Score
+    images: scoring.Images = "generated"
+    """Where the batch comes from: "digits" for the small VGG."""
     double: bool = True
     """float64; float32 where the published size leaves no choice, or to show it."""
     bias: bool = True
@@ -54,13 +56,16 @@ GRID = {
             for seed in range(3)
         ),
         *(
-            Config("small-vgg-digits", score, True, bias, epochs, 250, seed)
+            Config("small-vgg-digits", score, "digits", True, bias, epochs, 250, seed)
             for score in SCORES
             for bias, epochs in ((False, 0), (False, 20), (True, 20))
             for seed in range(3)
         ),
     ),
-    "published": (),
+    "published": tuple(
+        Config("vgg19-imagenet", score, "imagenet", double=False, samples=16)
+        for score in SCORES
+    ),
 }
 
 
@@ -72,6 +77,7 @@ def run(config: Config) -> list[dict[str, str | int | float]]:
     """
     subject = scoring.subject(
         config.architecture,
+        config.images,
         bias=config.bias,
         epochs=config.epochs,
         samples=config.samples,

@@ -15,6 +15,8 @@ from theory.networks import Network, Parameters, Readout, cross_entropy
 
 Score = Literal["random", "magnitude", "saliency", "snip", "grasp", "synflow"]
 Architecture = Literal["vgg19-imagenet", "small-vgg-digits"]
+Images = Literal["generated", "imagenet", "digits"]
+_LARGE = ("generated", "imagenet")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Subject:
 
 def subject(
     architecture: Architecture,
+    images: Images,
     *,
     bias: bool,
     epochs: int,
@@ -38,11 +41,20 @@ def subject(
 ) -> Subject:
     """Return the network at initialisation (epochs = 0) or after training.
 
-    VGG-19 has its full ImageNet size and sees Gaussian images with uniform labels: no
-    photographs are at hand, and theorems 1 and 2 hold for any batch. The small VGG sees
-    a class-balanced batch of scikit-learn's digits. Its `test_accuracy` is NaN for
-    VGG-19. Initialisation, batch and training have generators of their own.
+    VGG-19 has its full ImageNet size and sees "generated" images (Gaussian, with
+    uniform labels: the conservation laws hold for any batch) or "imagenet"; it is not
+    trained, and its `test_accuracy` is NaN. The small VGG sees a class-balanced batch
+    of "digits". Initialisation, batch and training have generators of their own.
+
+    Raises:
+        ValueError: the images do not fit the architecture, or epochs > 0 for VGG-19.
     """
+    expected = ("digits",) if architecture == "small-vgg-digits" else _LARGE
+    if images not in expected or (epochs and images != "digits"):
+        raise ValueError(
+            f"{architecture} sees images from {expected} and only the small VGG is "
+            f"trained; got {images!r} and epochs={epochs}"
+        )
     initial, drawn, order = (
         torch.Generator().manual_seed(int(child.generate_state(1, np.uint64)[0]) >> 1)
         for child in np.random.SeedSequence(seed).spawn(3)
@@ -50,8 +62,11 @@ def subject(
     dtype = torch.float64 if double else torch.float32
     if architecture == "vgg19-imagenet":
         model = vgg_imagenet(19, generator=initial)
-        images = torch.randn(samples, 3, 224, 224, generator=drawn)
+        x = torch.randn(samples, 3, 224, 224, generator=drawn)
         labels = torch.randint(1000, (samples,), generator=drawn)
+        if images == "imagenet":
+            split = data.load("imagenet", per_class=1).train
+            x, labels = data.batch(split, samples, balanced=False, generator=drawn)
         accuracy = float("nan")
     else:
         digits = data.load("digits")
@@ -71,11 +86,9 @@ def subject(
         with torch.no_grad():
             guesses = model(digits.test.images).argmax(1)
         accuracy = float((guesses == digits.test.labels).double().mean())
-        images, labels = data.batch(
-            digits.train, samples, balanced=True, generator=drawn
-        )
+        x, labels = data.batch(digits.train, samples, balanced=True, generator=drawn)
     network = Network.of(model, dtype=dtype)
-    return Subject(network, images, cross_entropy(labels), accuracy)
+    return Subject(network, x, cross_entropy(labels), accuracy)
 
 
 def score(subject: Subject, kind: Score, *, seed: int) -> Parameters:

@@ -23,10 +23,11 @@ settings.register_profile(
     phases=(Phase.explicit, Phase.generate),
     deadline=None,
 )
-settings.load_profile(
-    os.environ.get("HYPOTHESIS_PROFILE")
-    or ("ci" if os.environ.get("CI") == "true" else "dev")
-)
+if "MUTANT_UNDER_TEST" in os.environ:  # set by mutmut
+    default = "mutation"
+else:
+    default = "ci" if os.environ.get("CI") == "true" else "dev"
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", default))
 
 
 @pytest.fixture(autouse=True)

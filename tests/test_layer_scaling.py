@@ -203,9 +203,17 @@ REFUSED: dict[str, tuple[list[int], list[float]]] = {
 def test_means_without_a_line_are_refused(what: str) -> None:
     sizes, means = REFUSED[what]
     with pytest.raises(
-        ValueError, match="one positive mean score.*pass absolute values"
+        ValueError, match=r"one positive mean score.*pass absolute values"
     ):
         power_law(sizes, means, rng=np.random.default_rng(0))
+
+
+def test_resamples_of_equal_sizes_whose_logarithms_round_are_left_out() -> None:
+    sizes = [36, 144, 48]  # the mean of three equal logarithms is not exactly theirs
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        law = power_law(sizes, [1 / size for size in sizes], rng=rng)
+        assert (law.low, law.high) == pytest.approx((1.0, 1.0), rel=tolerance(1000))
 
 
 def test_resamples_of_one_size_only_are_left_out() -> None:

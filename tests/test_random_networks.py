@@ -1,5 +1,6 @@
 """Random networks are homogeneous, reproducible, and touched by no global state."""
 
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -13,7 +14,11 @@ from torch import Tensor, nn
 from theory import random_networks
 from theory.networks import Network, Readout
 
-BUILDERS = [random_networks.mlp, random_networks.convnet, random_networks.dag]
+BUILDERS: list[Callable[[Random], nn.Module]] = [
+    random_networks.mlp,
+    random_networks.convnet,
+    random_networks.dag,
+]
 
 
 def numbers(model: nn.Module) -> list[list[float]]:
@@ -23,7 +28,7 @@ def numbers(model: nn.Module) -> list[list[float]]:
 
 
 @pytest.mark.parametrize("build", BUILDERS)
-def test_the_source_decides_everything(build: type[nn.Module]) -> None:
+def test_the_source_decides_everything(build: Callable[[Random], nn.Module]) -> None:
     for seed in range(20):
         torch.manual_seed(seed)
         one = build(Random(seed))
@@ -115,8 +120,8 @@ def test_readouts_are_of_four_kinds() -> None:
     }
     assert torch.sum in found
     values: dict[str, Tensor] = {}
-    for readout in found:
-        values[getattr(readout, "__name__", "")] = readout(y)
+    for one in found:
+        values[getattr(one, "__name__", "")] = one(y)
     assert values["squares"].item() == 0.25
     assert values["softmax"].item() == pytest.approx(
         float(torch.log(1 + torch.exp(torch.tensor(1.0).double()))), rel=tolerance(10)

@@ -191,7 +191,7 @@ def test_overflow_is_an_error_that_names_the_way_out(dtype: torch.dtype) -> None
     if dtype == torch.float64:
         assert bool(torch.isfinite(synflow(network, (2,))["0.weight"]).all())
         return
-    with pytest.raises(OverflowError, match="overflow.*rank by log_synflow"):
+    with pytest.raises(OverflowError, match=r"overflow.*rank by log_synflow"):
         synflow(network, (2,))
 
 

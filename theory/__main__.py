@@ -8,6 +8,7 @@ import torch
 import tyro
 from tqdm import tqdm
 
+from theory.latex import table
 from theory.ledger import CLAIMS, Verdict, verify
 
 
@@ -53,23 +54,6 @@ def text(verdict: Verdict) -> str:
     return "\n".join(lines)
 
 
-def latex(verdicts: list[Verdict]) -> str:
-    r"""Return the rows of the paper's first table, one \\claimrow for each claim."""
-    rows = [
-        rf"\claimrow{{{v.claim.label}}}{{{v.claim.title}}}{{{v.word.lower()}}}"
-        rf"{{{v.cases}}}{{{_power(v.worst)}}}{{{len(v.broken)}}}"
-        for v in verdicts
-    ]
-    return "\n".join(rows) + "\n"
-
-
-def _power(value: float) -> str:
-    if value == 0:
-        return "$0$"
-    mantissa, exponent = f"{value:.1e}".split("e")
-    return rf"${mantissa}\cdot 10^{{{int(exponent)}}}$"
-
-
 def main(options: Options) -> int:
     """Print the ledger; return 1 if any claim is not verified, 2 for a bad label."""
     torch.set_num_threads(1)
@@ -85,7 +69,7 @@ def main(options: Options) -> int:
         tqdm.write(text(verdicts[-1]))
     if options.tex is not None:
         options.tex.parent.mkdir(parents=True, exist_ok=True)
-        options.tex.write_text(latex(verdicts))
+        options.tex.write_text(table(verdicts))
     good = sum(v.word == "VERIFIED" for v in verdicts)
     print(f"{good} of {len(verdicts)} claims verified (seed {options.seed})")
     return 0 if good == len(verdicts) else 1

@@ -78,9 +78,8 @@ def power_law(
     drawn = rng.integers(len(x), size=(samples, len(x)))
     xs, ys = x[drawn], y[drawn]
     dx = xs - xs.mean(1, keepdims=True)
-    spread = (dx**2).sum(1)
-    usable = spread > 0
-    slopes = (dx * ys).sum(1)[usable] / spread[usable]
+    usable = np.ptp(xs, axis=1) > 0  # exactly: dx of equal sizes rounds to 1e-16
+    slopes = (dx * ys).sum(1)[usable] / (dx**2).sum(1)[usable]
     low, high = np.quantile(slopes, [(1 - level) / 2, (1 + level) / 2]).tolist()
     return PowerLaw(
         float(fit.slope), float(fit.intercept), float(fit.rvalue**2), low, high

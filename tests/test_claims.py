@@ -1,0 +1,89 @@
+"""Nothing drifts apart: claims, paper, README, tests, and figures."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from theory import layer_scaling, network_conservation, neuron_conservation, synflow
+from theory.claim import Claim
+from theory.ledger import CLAIMS
+
+ROOT = Path(__file__).parents[1]
+MODULES = (neuron_conservation, network_conservation, layer_scaling, synflow)
+
+FIGURES = {
+    "neuron-conservation": "a3_neuron_conservation",
+    "network-conservation": "a4_layer_size",  # layers are cuts
+    "layer-size-scaling": "a4_layer_size",
+}
+WITHOUT_FIGURE = {"synflow-factorisation": "an identity that holds to the last digit"}
+
+
+def paper_labels() -> set[str]:
+    """Labels of theorems and corollaries; those with a colon are other things."""
+    source = (ROOT / "paper" / "main.tex").read_text("utf-8")
+    return {
+        name for name in re.findall(r"\\label\{([^}]*)\}", source) if ":" not in name
+    }
+
+
+def readme_row(claim: Claim) -> str:
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    (row,) = [line for line in lines if line.startswith(f"| `{claim.label}` |")]
+    return row
+
+
+def test_the_paper_states_exactly_the_claims_of_the_ledger() -> None:
+    assert paper_labels() == {claim.label for claim in CLAIMS}
+
+
+def test_every_module_with_a_claim_is_in_the_ledger() -> None:
+    stated = {
+        path.stem
+        for path in (ROOT / "theory").glob("*.py")
+        if re.search(r"^CLAIM = ", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert stated == {module.__name__.removeprefix("theory.") for module in MODULES}
+    assert [module.CLAIM for module in MODULES] == list(CLAIMS)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_every_claim_names_itself_its_source_and_its_hypotheses(module: object) -> None:
+    claim: Claim = getattr(module, "CLAIM")  # noqa: B009
+    statement = str(module.__doc__)
+    assert statement.startswith(f"Claim `{claim.label}` (paper A, ")
+    assert re.search(r"arXiv \d{4}\.\d{5}", claim.source)
+    assert claim.assumptions and claim.checks and claim.controls
+    assert any(check.bound == 0.0 for check in claim.checks) or claim.label == (
+        "layer-size-scaling"  # a corollary; its exact form is network-conservation
+    )
+    assert all(check.bound <= 1e-10 for check in claim.checks)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_every_claim_has_a_test_and_a_row_in_the_readme(module: object) -> None:
+    name = str(getattr(module, "__name__")).removeprefix("theory.")  # noqa: B009
+    assert (ROOT / "tests" / f"test_{name}.py").exists()
+    row = readme_row(getattr(module, "CLAIM"))  # noqa: B009
+    assert f"(theory/{name}.py)" in row and f"(tests/test_{name}.py)" in row
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "theory").glob("[a-z]*.py")), ids=lambda p: p.stem
+)
+def test_every_module_has_a_test_file(path: Path) -> None:
+    assert (ROOT / "tests" / f"test_{path.stem}.py").exists()
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.label)
+def test_every_claim_has_a_figure_or_a_reason(claim: Claim) -> None:
+    assert (claim.label in FIGURES) != (claim.label in WITHOUT_FIGURE)
+    if claim.label in WITHOUT_FIGURE:
+        assert WITHOUT_FIGURE[claim.label] in readme_row(claim)
+        return
+    figure = FIGURES[claim.label]
+    assert (ROOT / "figures" / f"{figure}.py").exists()
+    assert f"(figures/{figure}.py)" in readme_row(claim)
+    source = (ROOT / "paper" / "main.tex").read_text("utf-8")
+    assert f"figures/output/{figure}.pdf" in source
