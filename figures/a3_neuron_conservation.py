@@ -18,12 +18,15 @@ TITLES = {
     "saliency": r"saliency $S$",
     "synflow": "SynFlow",
 }
+LAST = "features_34"
+"""The last convolution of VGG-19: a linear layer reads it."""
 SIGNED = ("grasp", "saliency")
 AUTHORS: dict[str, Any] = {
     "marker": "o",
     "facecolors": "none",
     "edgecolors": "0.55",
     "linewidths": 0.5,
+    "zorder": 3,
 }
 STATES = {
     0: ("small VGG at initialisation", "C2", "^"),
@@ -40,7 +43,7 @@ def draw(tables: Tables) -> Figure:
         large, small = axes[:, column]
         large.set_title(title)
         if score in set(theirs["method"]):
-            drawn = theirs[theirs["method"] == score].iloc[::4]
+            drawn = theirs[theirs["method"] == score].iloc[::12]
             _scatter(large, drawn, label="VGG-19, published", s=9, **AUTHORS)
         _scatter(
             large,
@@ -59,9 +62,9 @@ def draw(tables: Tables) -> Figure:
             _scatter(small, rows, label=label, s=5, color=colour, marker=marker)
         for ax in (large, small):
             _scale(ax, signed=score in SIGNED)
-    axes[0, 0].set_ylabel("VGG-19, ImageNet size")
-    axes[1, 0].set_ylabel("small VGG, digits")
-    figure.supxlabel("score into the unit (1 = mean of its absolute value)", fontsize=7)
+    for ax, network in zip(axes[:, 0], ("VGG-19", "small VGG"), strict=True):
+        ax.text(0.05, 0.92, network, transform=ax.transAxes)
+    figure.supxlabel("score into the unit (mean of its absolute value)", fontsize=7)
     figure.supylabel("score out of the unit (same unit)", fontsize=7)
     handles, labels = axes[0, 2].get_legend_handles_labels()
     more, names = axes[1, 0].get_legend_handles_labels()
@@ -90,7 +93,9 @@ def caption(tables: Tables) -> str:
         r"\ref{neuron-conservation}); the line is equality. Above: VGG-19 at "
         f"initialisation, {synflow['units'].iloc[0]} hidden units, one initialisation, "
         "4 generated Gaussian images for SNIP, GraSP and saliency; open circles are "
-        "the authors' points (ImageNet, convolutions only). SynFlow's largest defect, "
+        "every twelfth of the authors' points (ImageNet); drawn are channels that a "
+        "convolution reads. "
+        "SynFlow's largest defect over all hidden units, "
         "relative to the sum of absolute terms, is "
         f"{scientific(double)} in float64 and {scientific(single)} in float32, where "
         f"the authors' data agree to {scientific(gap['synflow'])}. GraSP is drawn "
@@ -103,14 +108,15 @@ def caption(tables: Tables) -> str:
         f"conserved to {scientific(exact)}, while units miss by up to "
         f"{worst['magnitude']:.2f} (magnitude), {worst['snip']:.2f} (SNIP) and "
         f"{worst['grasp']:.2f} (GraSP). Axes are logarithmic, linear within 0.03 of 0 "
-        "for signed scores; only units with both scores above 0.001 appear on "
-        "logarithmic axes."
+        "for signed scores; units outside the axes are not drawn."
     )
 
 
 def _vgg19(ours: pd.DataFrame, score: str) -> pd.DataFrame:
     rows = ours[(ours["images"] == "generated") & (ours["score"] == score)]
-    return rows[rows["double"] | (score == "grasp")]
+    rows = rows[rows["double"] | (score == "grasp")]
+    # like the authors: channels that a convolution reads
+    return rows[rows["layer"].str.startswith("features") & (rows["layer"] != LAST)]
 
 
 def _digits(ours: pd.DataFrame, score: str, epochs: int) -> pd.DataFrame:

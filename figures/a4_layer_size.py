@@ -30,7 +30,9 @@ def draw(tables: Tables) -> Figure:
     """Return mean scores over 1 / size: VGG-19 above, the small VGG below."""
     ours = tables["a4_layer_size"]
     theirs = _published(tables)
-    figure, axes = plt.subplots(2, len(TITLES), figsize=(PAGE, 3.1), sharex="row")
+    figure, axes = plt.subplots(
+        2, len(TITLES), figsize=(PAGE, 3.1), sharex="row", sharey="row"
+    )
     for column, (score, title) in enumerate(TITLES.items()):
         large, small = axes[:, column]
         large.set_title(title)
@@ -42,10 +44,10 @@ def draw(tables: Tables) -> Figure:
             _series(small, _digits(ours, score, bias, epochs), *style)
         for ax, ends in ((large, (3e-9, 1e-3)), (small, (1e-5, 2e-2))):
             _scale(ax, ends)
-    axes[0, 0].set_ylabel("VGG-19, ImageNet size")
-    axes[1, 0].set_ylabel("small VGG, digits")
+    for ax, network in zip(axes[:, 0], ("VGG-19", "small VGG"), strict=True):
+        ax.text(0.05, 0.92, network, transform=ax.transAxes)
+    figure.supylabel("mean score of the layer ($C$ of its network)", fontsize=7)
     figure.supxlabel("1 / layer size (1 / parameters)", fontsize=7)
-    figure.supylabel(r"mean score of the layer ($C$ of its network)", fontsize=7)
     handles, labels = axes[0, -1].get_legend_handles_labels()
     more, names = axes[1, 0].get_legend_handles_labels()
     figure.legend(
@@ -161,5 +163,5 @@ def _series(ax: Axes, rows: pd.DataFrame, label: str, colour: str, marker: str) 
 
 def _scale(ax: Axes, ends: tuple[float, float]) -> None:
     ax.plot(ends, ends, color="0.3", lw=0.6, marker="", zorder=0)
-    ax.set(xscale="log", yscale="log", xlim=ends)
+    ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
     ax.minorticks_off()

@@ -245,7 +245,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     ),
     "loop over data": (lambda: Loop(2, 2), "torch.fx cannot trace"),
     "two inputs": (Two, r"one input, got \['x', 'y'\]"),
-    "tuple": (lambda: Pair(2, 2), "must return one tensor"),
+    "tuple": (lambda: Pair(2, 2), "^the network must return one tensor$"),
     "used twice": (lambda: Twice(nn.Linear(2, 2)), "'layer' is used twice"),
     "tied": (Tied, r"'last\.weight' is tied to another layer's parameter"),
     "aliased": (Aliased, "in-place operation changes a tensor that another branch"),

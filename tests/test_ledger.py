@@ -14,7 +14,6 @@ from torch import Tensor
 from theory import ledger, network_conservation, neuron_conservation, synflow
 from theory.__main__ import Options, main, text
 from theory.claim import Check, Claim, Control, ExactSides, Sides
-from theory.latex import table
 from theory.ledger import CLAIMS, COUNTER_EXAMPLE, verify
 from theory.networks import Affine
 from theory.units import columns
@@ -146,15 +145,6 @@ def test_text_of_a_verdict() -> None:
         "    holds check 1e-12: 2 cases, worst 1.0e-12 (bound 1e-10)",
         "    fails without its hypothesis, as it must: control 0.5",
         "          defect 5.0e-01, case 1: defect 0.5",
-    ]
-
-
-def test_rows_for_latex() -> None:
-    verdicts = [verify(toy([d], [1.0]), cases=2, seed=0) for d in (0.0, 2.5e-11, 1.0)]
-    assert table(verdicts).splitlines() == [
-        r"\claimrow{toy}{A toy}{verified}{2}{$0$}{1}",
-        r"\claimrow{toy}{A toy}{verified}{2}{$2.5\cdot 10^{-11}$}{1}",
-        r"\claimrow{toy}{A toy}{refuted}{2}{$1.0\cdot 10^{0}$}{1}",
     ]
 
 

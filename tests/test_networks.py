@@ -336,6 +336,12 @@ def bad(name: str, value: float) -> nn.Module:
     return model
 
 
+def half_statistics() -> nn.Module:
+    norm = nn.BatchNorm1d(2)
+    norm.running_mean = None
+    return nn.Sequential(nn.Linear(2, 2), norm)
+
+
 def pruned() -> nn.Module:
     layer = nn.Linear(2, 2)
     prune.random_unstructured(layer, "weight", amount=1)  # type: ignore[no-untyped-call]
@@ -361,8 +367,10 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "two devices": (mixed, r"one real device, got \['cpu', 'meta'\].*model\.to"),
     "no statistics": (
         lambda: nn.Sequential(nn.BatchNorm1d(2, track_running_stats=False)),
-        "without running statistics has no eval mode.*batch_statistics",
+        "^BatchNorm layer without running statistics has no eval mode; train it with "
+        "track_running_stats=True or use batch_statistics=True$",
     ),
+    "half of the statistics": (half_statistics, "without running statistics"),
     "weight norm": (
         lambda: nn.Sequential(weight_norm(nn.Linear(2, 2))),
         "layer '0' computes its weight from other tensors.*remove_parametrizations",

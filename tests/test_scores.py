@@ -130,6 +130,14 @@ def test_snip_of_a_dead_network_is_zero() -> None:
     assert not bool(flat(scores.snip(dead, x, cross_entropy(LABELS))).any())
 
 
+def test_snip_without_any_weight_flow_leaves_the_biases_as_they_are() -> None:
+    model = nn.Linear(1, 1)
+    model.weight.data.zero_()
+    model.bias.data.fill_(-3.0)
+    snip = scores.snip(Network.of(model), torch.ones(1, 1), torch.sum)
+    assert (snip["0.weight"].item(), snip["0.bias"].item()) == (0.0, 3.0)
+
+
 def test_snip_does_not_score_by_magnitude() -> None:
     """A large weight on an input that is always 0 has no saliency."""
     model = nn.Linear(2, 1, bias=False)

@@ -15,8 +15,19 @@ from torch import Tensor, nn
 from theory import random_networks
 from theory.ledger import COUNTER_EXAMPLE
 from theory.networks import Network
-from theory.synflow import CLAIM, absolute, chain_factors, ones, synflow
+from theory.synflow import (
+    CLAIM,
+    absolute,
+    chain_factors,
+    ones,
+    random_chain,
+    synflow,
+)
 
+WAY_OUT = (
+    "^SynFlow scores overflow the network's precision; rank by log_synflow, "
+    "which has no such range$"
+)
 BOUND = max(check.bound for check in CLAIM.checks)
 
 
@@ -191,7 +202,7 @@ def test_overflow_is_an_error_that_names_the_way_out(dtype: torch.dtype) -> None
     if dtype == torch.float64:
         assert bool(torch.isfinite(synflow(network, (2,))["0.weight"]).all())
         return
-    with pytest.raises(OverflowError, match=r"overflow.*rank by log_synflow"):
+    with pytest.raises(OverflowError, match=WAY_OUT):
         synflow(network, (2,))
 
 
@@ -202,6 +213,23 @@ def test_overflow_is_an_error_that_names_the_way_out(dtype: torch.dtype) -> None
 def test_every_control_fails(control: Any) -> None:
     worst = max(control.draw(Random(seed)).defect() for seed in range(40))
     assert worst > COUNTER_EXAMPLE
+
+
+def test_the_control_is_a_residual_net_of_any_small_width() -> None:
+    (control,) = CLAIM.controls
+    found = [control.draw(Random(seed)) for seed in range(60)]
+    assert {sides.case for sides in found} == {
+        f"residual width {n}" for n in range(1, 5)
+    }
+    sizes = {sides.case[-1]: sides.left.numel() for sides in found}
+    assert sizes == {str(n): 2 * n + n * n + 2 * n for n in range(1, 5)}
+
+
+def test_the_case_of_a_chain_names_its_shapes() -> None:
+    rng, same = Random(0), Random(0)
+    model = random_networks.mlp(same)
+    shapes = str([tuple(p.shape) for p in model.parameters()])
+    assert random_chain(rng).case == shapes
 
 
 def test_keeping_the_biases_would_break_the_factorisation() -> None:

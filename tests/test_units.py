@@ -1,5 +1,7 @@
 """Units: labels through every kind of operation, and sums against plain loops."""
 
+from random import Random
+
 import pytest
 import torch
 from hypothesis import given
@@ -236,3 +238,64 @@ def test_every_entry_has_the_label_of_its_maker(case: Case) -> None:
         assert int(labels.min()) >= -1 and int(labels.max()) < len(units.owners)
     for number, owner in enumerate(units.owners):
         assert bool((units.labels[owner] == number).any())
+
+
+class Shifted(nn.Module):
+    """Adds a parameter of its own, and takes an argument with a default."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 3)
+        self.shift = nn.Parameter(torch.tensor([1.0, -2.0, 4.0]))
+
+    def forward(self, x: Tensor, axis: int = 1) -> Tensor:
+        joined: Tensor = self.layer(x) + self.shift.view(1, 3)
+        return joined.flatten(axis)
+
+
+def test_parameters_that_the_graph_reads_enter_a_unit_of_the_sum() -> None:
+    network, x = Network.of(Shifted()), torch.ones(2, 2)
+    graph = Graph.of(network, x)
+    units, flows = Units.of(graph), graph.flows(x, torch.sum)
+    assert units.owners == ("layer",) * 3 + ("add",) * 3
+    assert units.labels["shift"].tolist() == [-1] * 3
+    assert units.labels["view"].tolist() == [-1] * 3
+    sums = units.sums(flows.saliency, flows)
+    shift = sums.into[3:] - sums.into[:3]
+    assert torch.allclose(
+        shift, torch.tensor([2.0, -4.0, 8.0]).double(), rtol=tolerance(100)
+    )
+    assert torch.allclose(sums.into, sums.out_of, rtol=tolerance(100))
+
+
+def test_the_input_itself_may_be_concatenated() -> None:
+    model = nn.Sequential(Concat(nn.Identity(), nn.Linear(2, 1)), nn.Linear(3, 1))
+    assert reads(units_of(model, 2), "1") == [-1, -1, 0]
+
+
+def test_a_mixing_operation_with_one_output_keeps_its_bias() -> None:
+    model = nn.Sequential(nn.Linear(2, 1), nn.LayerNorm(1), nn.Linear(1, 1))
+    network, x = Network.of(random_networks.fill(model, Random(1))), torch.ones(1, 2)
+    graph = Graph.of(network, x)
+    flows = graph.flows(x, torch.sum)
+    sums = Units.of(graph).sums(flows.saliency, flows)
+    assert abs(float(sums.into[1] - flows.saliency["1.bias"].sum())) <= tolerance(100)
+    assert float(flows.saliency["1.bias"].abs().sum()) > 0
+
+
+def test_an_activation_of_a_mixed_unit_stays_that_unit_and_pooling_joins() -> None:
+    """Pooling that changes the number of channels joins them."""
+    model = nn.Sequential(nn.Linear(2, 4), nn.AdaptiveAvgPool1d(2), nn.Linear(2, 1))
+    units = units_of(model, 3, 2)
+    assert reads(units, "2") is not None
+    mixing = nn.Sequential(nn.Linear(2, 4), nn.Softmax(1), nn.ReLU(), nn.Linear(4, 1))
+    assert reads(units_of(mixing, 2), "3") == [4] * 4
+
+
+def test_messages_and_labels_have_no_batch_axis() -> None:
+    units = units_of(nn.Sequential(nn.Linear(2, 3), nn.LayerNorm(3)), 2)
+    assert {name: tuple(labels.shape) for name, labels in units.labels.items()} == {
+        "input_1": (2,),
+        "_0": (3,),
+        "_1": (3,),
+    }

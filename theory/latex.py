@@ -6,11 +6,11 @@ from theory.ledger import Verdict
 
 
 def scientific(value: float) -> str:
-    r"""Return the value with two digits in math mode, as $2.6 \cdot 10^{-15}$."""
+    r"""Return the value with two digits in math mode, as $2.6\cdot 10^{-15}$."""
     if value == 0:
         return "$0$"
     mantissa, exponent = f"{value:.1e}".split("e")
-    return rf"${mantissa} \cdot 10^{{{int(exponent)}}}$"
+    return rf"${mantissa}\cdot 10^{{{int(exponent)}}}$"
 
 
 def table(verdicts: Sequence[Verdict]) -> str:

@@ -44,7 +44,7 @@ def log_synflow(network: Network, shape: tuple[int, ...]) -> Parameters:
             step, out = tape[node], cotangents.pop(node)
             to_inputs, to_theta = step.pullback(out.values)
             if node.op != "get_attr" or not to_theta:  # a parameter read by itself
-                _check_degree(graph, node, step, to_inputs, out.values)
+                _check_degree(node, step, to_inputs, out.values)
             for source, value in zip(step.sources, to_inputs, strict=True):
                 part = _Scaled.of(value, out.log_scale)
                 cotangents[source] = _plus(cotangents.get(source), part)
@@ -149,7 +149,7 @@ def _plus(a: _Scaled | None, b: _Scaled) -> _Scaled:
 
 
 def _check_degree(
-    graph: Graph, node: fx.Node, step: _Step, slopes: list[Tensor], cotangent: Tensor
+    node: fx.Node, step: _Step, slopes: list[Tensor], cotangent: Tensor
 ) -> None:
     """Raise ValueError unless <slopes, inputs> = <cotangent, output> (Euler)."""
     inside = sum(float((s * v).sum()) for s, v in zip(slopes, step.inputs, strict=True))
