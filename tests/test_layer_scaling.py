@@ -14,9 +14,10 @@ from strategies import sources
 from tolerance import tolerance
 from torch import Tensor, nn
 
-from theory import random_networks, scores
+from theory import layer_scaling, random_networks, scores
 from theory.layer_scaling import (
     CLAIM,
+    absolute_saliency,
     layer_means,
     power_law,
     saliency_sides,
@@ -24,7 +25,7 @@ from theory.layer_scaling import (
     synflow_sides,
 )
 from theory.ledger import COUNTER_EXAMPLE
-from theory.networks import Network
+from theory.networks import Network, describe
 from theory.synflow import synflow
 
 BOUND = max(check.bound for check in CLAIM.checks)
@@ -129,16 +130,22 @@ def test_power_law_is_the_least_squares_line(
 
 def test_the_interval_is_a_percentile_bootstrap_by_loops() -> None:
     sizes, means = [10, 100, 1000, 10000], [3.0, 0.2, 0.05, 0.001]
-    law = power_law(sizes, means, rng=np.random.default_rng(1), samples=300, level=0.9)
+    law = power_law(sizes, means, rng=np.random.default_rng(1), samples=300, level=0.6)
     drawn = np.random.default_rng(1).integers(4, size=(300, 4))
     slopes = [
         linregress(-np.log(np.take(sizes, row)), np.log(np.take(means, row))).slope
         for row in drawn
         if len(set(row)) > 1
     ]
-    low, high = np.quantile(slopes, [0.05, 0.95])
+    low, high = np.quantile(slopes, [0.2, 0.8])
     assert law.low == pytest.approx(low, rel=tolerance(1000))
     assert law.high == pytest.approx(high, rel=tolerance(1000))
+    assert law.low < law.slope < law.high
+
+
+def test_sizes_close_to_one_another_still_have_a_slope() -> None:
+    sizes, means = [100, 110, 120], [1.0, 0.5, 0.2]
+    law = power_law(sizes, means, rng=np.random.default_rng(0))
     assert law.low < law.slope < law.high
 
 
@@ -203,7 +210,8 @@ REFUSED: dict[str, tuple[list[int], list[float]]] = {
 def test_means_without_a_line_are_refused(what: str) -> None:
     sizes, means = REFUSED[what]
     with pytest.raises(
-        ValueError, match=r"one positive mean score.*pass absolute values"
+        ValueError,
+        match=r"one positive mean score.*; pass absolute values of signed means$",
     ):
         power_law(sizes, means, rng=np.random.default_rng(0))
 
@@ -230,6 +238,89 @@ def test_resamples_of_one_size_only_are_left_out() -> None:
 def test_every_control_fails(control: Any) -> None:
     worst = max(control.draw(Random(seed)).defect() for seed in range(40))
     assert worst > COUNTER_EXAMPLE
+
+
+def spied(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Network]:
+    """Return the list to which every network that reaches the function is added."""
+    seen: list[Network] = []
+    original = getattr(layer_scaling, name)
+
+    def spy(network: Network, *arguments: object) -> object:
+        seen.append(network)
+        return original(network, *arguments)
+
+    monkeypatch.setattr(layer_scaling, name, spy)
+    return seen
+
+
+def drawn_by(monkeypatch: pytest.MonkeyPatch, what: str) -> list[Network]:
+    found: Any
+    (found,) = [
+        c
+        for c in (*CLAIM.checks, *CLAIM.controls)
+        if what in (getattr(c, "family", ""), getattr(c, "dropped", ""))
+    ]
+    seen = spied(monkeypatch, "scaling_sides")
+    for seed in range(30):
+        sides = found.draw(Random(seed))
+        assert sides.case == describe(seen[-1])
+    return seen
+
+
+def biases(network: Network) -> list[str]:
+    return [name for name in network.parameters if name.endswith("bias")]
+
+
+@pytest.mark.parametrize(
+    ("what", "cases"),
+    [
+        ("a shortcut", {"Linear 3x2, Linear 3x3, Linear 2x3"}),
+        (
+            "shift of a frozen BatchNorm",
+            {"Conv2d 2x1x3x3, Affine 2, ReLU, AdaptiveAvgPool2d, Flatten, Linear 3x8"},
+        ),
+    ],
+)
+def test_the_families_of_the_controls(
+    what: str, cases: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = drawn_by(monkeypatch, what)
+    assert {describe(network) for network in seen} == cases
+    for network in seen:
+        assert biases(network) == (["1.bias"] if "Batch" in what else [])
+        first = network.module.get_submodule("0")
+        assert not isinstance(first, nn.Conv2d) or first.stride == (2, 2)
+
+
+def test_absolute_saliency_is_compared_on_networks_without_bias(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = drawn_by(monkeypatch, "absolute saliency (SNIP)")
+    assert not any(biases(network) for network in seen)
+
+
+def test_absolute_saliency_is_compared_with_its_last_layer() -> None:
+    for seed in range(10):
+        sides = absolute_saliency(Random(seed))
+        assert float(sides.left[-1]) == pytest.approx(
+            float(sides.right[0]), rel=tolerance(100)
+        )
+
+
+def test_biased_networks_have_a_bias_in_every_layer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for network in drawn_by(monkeypatch, "biases"):
+        assert len(biases(network)) == len(network.prunable)
+
+
+@pytest.mark.parametrize(
+    "what", ["saliency of random convnets", "SynFlow of random convnets"]
+)
+def test_convnets_are_chains(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for network in drawn_by(monkeypatch, what):
+        kinds = {type(m).__name__ for m in network.module.modules()}
+        assert kinds.isdisjoint({"Residual", "Concat", "Affine", "BatchNorm2d"})
 
 
 def test_biases_break_the_line_and_synflow_drops_them() -> None:

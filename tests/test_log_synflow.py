@@ -240,4 +240,8 @@ def test_tuples_of_tensors_are_refused_by_name() -> None:
             first, second = self.layer(x).chunk(2, dim=1)
             return torch.cat([second, first], dim=1)
 
-    assert agree(Network.of(random_networks.fill(Halves(), Random(1))), (2,))
+    network = Network.of(Halves())
+    with pytest.raises(
+        ValueError, match=r"^chunk returns several tensors.* use synflow$"
+    ):
+        log_synflow(network, (2,))

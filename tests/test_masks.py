@@ -130,11 +130,14 @@ def test_unknown_scope_is_refused() -> None:
 def test_no_scores_and_nan_are_refused() -> None:
     ones = {"w": torch.ones(3)}
     with pytest.raises(
-        ValueError, match="^expected the scores of at least one parameter, got none$"
+        ValueError, match=r"^expected the scores of at least one parameter, got none$"
     ):
         keep_largest({}, 0.5)
     bad = ones | {"fc.weight": torch.tensor([1.0, math.nan])}
-    whole = r"fc\.weight have NaN entries, which cannot be ranked; score in float64 or in the log domain$"
+    whole = (
+        r"fc\.weight have NaN entries, which cannot be ranked; "
+        r"score in float64 or in the log domain$"
+    )
     with pytest.raises(ValueError, match=whole):
         keep_largest(bad, 0.5)
     with pytest.raises(ValueError, match=r"scores of fc\.weight have NaN"):

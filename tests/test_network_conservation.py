@@ -12,17 +12,20 @@ from tolerance import tolerance
 from torch import Tensor, nn
 
 from theory import random_networks
+from theory.claim import Sides
 from theory.graph import Graph
 from theory.ledger import COUNTER_EXAMPLE
 from theory.network_conservation import (
     CLAIM,
+    biases_ignored,
     boundary_flows,
     crossing_sides,
     edge_saliency,
+    missing_edge,
     network_sides,
     random_side,
 )
-from theory.networks import Network
+from theory.networks import Network, Readout, describe
 
 BOUND = max(check.bound for check in CLAIM.checks)
 
@@ -233,6 +236,141 @@ def test_sides_that_are_not_closed_are_refused() -> None:
 def test_every_control_fails(control: Any) -> None:
     worst = max(control.draw(Random(seed)).defect() for seed in range(40))
     assert worst > COUNTER_EXAMPLE
+
+
+FAMILIES: dict[str, set[str]] = {
+    "a path crosses the set twice": {"ReLU, ReLU, ReLU" + ", Linear 2x2" * 5},
+    "a layer of a residual block alone": {
+        f"Linear {w}x2, Linear {w}x{w}, ReLU, Linear 2x{w}" for w in range(1, 5)
+    },
+}
+
+
+@pytest.mark.parametrize("dropped", FAMILIES)
+def test_the_families_of_the_controls(dropped: str) -> None:
+    (control,) = [c for c in CLAIM.controls if c.dropped == dropped]
+    assert {control.draw(Random(s)).case for s in range(60)} == FAMILIES[dropped]
+
+
+@pytest.mark.parametrize(
+    "draws", [*CLAIM.checks, *CLAIM.controls], ids=lambda draws: str(vars(draws))[:40]
+)
+def test_the_scale_bounds_both_sides(draws: Any) -> None:
+    for seed in range(5):
+        sides = draws.draw(Random(seed))
+        assert len(sides.case) > 3
+        if isinstance(sides, Sides):
+            both = sides.left.abs() + sides.right.abs()
+            assert bool((both <= sides.scale * (1 + tolerance(100))).all())
+
+
+@pytest.mark.parametrize(
+    ("dropped", "inside", "crossing"),
+    [
+        (
+            "a path crosses the set twice",
+            {"x", "maps_0_2", "maps_1_2", "add", "activations_1"},
+            {("x", "maps_0_1"), ("activations_1", "maps_2_3")},
+        ),
+        (
+            "a layer of a residual block alone",
+            {"input_1", "_0"},
+            {("_0", "_1_body_0"), ("_0", "add")},
+        ),
+    ],
+)
+def test_the_cuts_of_the_controls(
+    dropped: str,
+    inside: set[str],
+    crossing: set[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is cut, that nothing else is dropped, and that the claim holds otherwise."""
+    seen: list[tuple[Graph, Tensor, Readout, set[str], int]] = []
+
+    def spy(
+        graph: Graph, x: Tensor, readout: Readout, inside: set[str], skipped: int = 0
+    ) -> Sides:
+        seen.append((graph, x, readout, inside, skipped))
+        return crossing_sides(graph, x, readout, inside, skipped)
+
+    monkeypatch.setattr("theory.network_conservation.crossing_sides", spy)
+    (control,) = [c for c in CLAIM.controls if c.dropped == dropped]
+    for seed in range(10):
+        control.draw(Random(seed))
+        graph, x, readout, used, skipped = seen[-1]
+        assert used == inside
+        assert {
+            (p, c) for p, c in graph.edges if p in used and c not in used
+        } == crossing
+        inner = [n for n in graph.network.parameters if n != "2.bias"]
+        assert not any(name.endswith("bias") for name in inner)
+        if dropped.startswith("a layer"):
+            assert skipped == 1
+            assert crossing_sides(graph, x, readout, used).defect() <= BOUND
+        else:
+            assert len(graph.network.module.get_submodule("activations")._modules) == 3
+            closed = {"x", "maps_0_1", "activations_0"}
+            assert crossing_sides(graph, x, readout, closed).defect() <= BOUND
+
+
+def test_controls_on_random_networks_change_nothing_else() -> None:
+    for seed in range(10):
+        rng = Random(seed)
+        model = random_networks.dag(rng, bias=False)
+        network, x = Network.of(model), random_networks.inputs(model, rng)
+        readout = random_networks.readout(rng)
+        graph = Graph.of(network, x)
+        inside = random_side(graph, rng)
+        expected = crossing_sides(graph, x, readout, inside, skipped=1)
+        assert torch.equal(missing_edge(Random(seed)).left, expected.left)
+        rng = Random(seed)
+        biased = describe(Network.of(random_networks.mlp(rng, bias=True)))
+        assert biases_ignored(Random(seed)).case == biased
+
+
+def test_random_sides_reach_every_closed_set_of_a_diamond() -> None:
+    model = seeded(nn.Linear(1, 2), random_networks.Residual(nn.Linear(2, 2)))
+    graph = Graph.of(Network.of(model), torch.ones(1, 1))
+    drawn = [random_side(graph, Random(seed)) for seed in range(400)]
+    assert {frozenset(side) for side in drawn} == {
+        frozenset(("input_1",)),
+        frozenset(("input_1", "_0")),
+        frozenset(("input_1", "_0", "_1_body")),
+        frozenset(("input_1", "_0", "_1_body", "add")),
+    }
+    # each node is taken with probability 0.8: 2 comparisons, p < 1e-5
+    for size, share in ((1, 0.2), (4, 0.8**3)):
+        count = sum(len(side) == size for side in drawn)
+        deviation = (400 * share * (1 - share)) ** 0.5
+        assert abs(count - 400 * share) < 4.5 * deviation
+
+
+def test_the_scale_is_the_sum_of_all_terms() -> None:
+    class Shifted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(2, 2), nn.Linear(2, 2)
+            self.shift = nn.Parameter(torch.zeros(2))
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = self.last(self.first(x) + self.shift)
+            return y
+
+    network, x = Network.of(random_networks.fill(Shifted(), Random(3))), draw(3, 2)
+    sides = network_sides(network, x, squares, ["x", "first"])
+    graph = Graph.of(network, x)
+    flows = graph.flows(x, squares)
+    terms = [
+        flows.edges["first", "add"],
+        flows.edges["shift", "add"],  # crosses the cut
+        flows.edges["shift", "add"],  # is an input
+        flows.saliency["first.bias"],
+        flows.saliency["last.bias"],
+    ]
+    size = torch.stack([term.abs().sum() for term in terms]).sum()
+    expected = size + sides.right.abs()
+    assert torch.allclose(sides.scale, expected, rtol=tolerance(100))
 
 
 def test_skipping_an_edge_leaves_exactly_its_saliency_out() -> None:

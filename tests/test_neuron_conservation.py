@@ -323,6 +323,94 @@ def test_the_audit_names_the_layer_that_breaks_the_law_and_no_other(kind: str) -
     assert [b.name for b in balances] == ["0.0", "0.1", "1", "2", "3", "4"]
 
 
+FAMILIES: dict[str, set[str]] = {
+    "identity branch left out": {
+        f"Linear {w}x3, Linear {w}x{w}, ReLU, Linear 2x{w}" for w in range(1, 5)
+    },
+    "LayerNorm": {"Linear 4x3, LayerNorm 4, ReLU, Linear 2x4"},
+    "softmax attention": {
+        "Linear 4x2, NonDynamicallyQuantizableLinear 4x4, Linear 1x4"
+    },
+    "train-mode BatchNorm with eps = 1": {
+        f"Conv2d {c}x2x3x3, BatchNorm2d {c}, ReLU, Flatten, Linear 3x{9 * c}"
+        for c in range(1, 5)
+    },
+}
+
+
+@pytest.mark.parametrize("dropped", FAMILIES)
+def test_the_families_of_the_controls(dropped: str) -> None:
+    (control,) = [c for c in CLAIM.controls if c.dropped == dropped]
+    found = {control.draw(Random(seed)).case for seed in range(60)}
+    assert found == FAMILIES[dropped]
+
+
+@pytest.mark.parametrize(
+    "draws", [*CLAIM.checks, *CLAIM.controls], ids=lambda draws: str(vars(draws))[:40]
+)
+def test_sources_decide_everything_and_the_scale_bounds_both_sides(draws: Any) -> None:
+    for seed in range(3):
+        torch.manual_seed(1)
+        one = draws.draw(Random(seed))
+        torch.manual_seed(2)
+        same = draws.draw(Random(seed))
+        assert one.case == same.case and len(one.case) > 3
+        if isinstance(one, Sides):
+            assert torch.equal(one.left, same.left) and torch.equal(
+                one.right, same.right
+            )
+            slack = 1 + tolerance(100)
+            assert bool((one.left.abs() <= one.scale * slack).all())
+            assert bool((one.right.abs() <= one.scale * slack).all())
+
+
+def test_another_activation_is_all_that_its_control_changes() -> None:
+    for seed in range(10):
+        rng = Random(seed)
+        model = random_networks.mlp(rng, activation=nn.Tanh())
+        x, readout = random_networks.inputs(model, rng), random_networks.readout(rng)
+        expected = neuron_sides(Network.of(model), 10 * x, readout)
+        sides = claim.with_activation(nn.Tanh)(Random(seed))
+        assert sides.case == expected.case
+        assert torch.equal(sides.left, expected.left)
+    good = claim.with_activation(nn.ReLU)
+    assert max(good(Random(seed)).defect() for seed in range(10)) <= BOUND
+
+
+def test_the_bias_is_all_that_its_control_leaves_out() -> None:
+    for seed in range(10):
+        rng = Random(seed)
+        model = random_networks.mlp(rng, bias=True)
+        x, readout = random_networks.inputs(model, rng), random_networks.readout(rng)
+        whole = neuron_sides(Network.of(model), x, readout)
+        sides = claim.without_bias(Random(seed))
+        saliency = Graph.of(Network.of(model), x).flows(x, readout).saliency
+        biases = torch.cat([s for name, s in saliency.items() if name.endswith("bias")])
+        assert sides.case == whole.case and torch.equal(sides.right, whole.right)
+        gap = (sides.left + biases - whole.left).abs()
+        assert bool((gap <= tolerance(100) * whole.scale).all())
+
+
+def test_the_branch_is_all_that_its_control_leaves_out() -> None:
+    """The units of the first layer only: what they lack is the shortcut's flow."""
+    for seed in range(10):
+        sides = claim.without_branch(Random(seed))
+        width = int(sides.case.split("x")[0].removeprefix("Linear "))
+        assert sides.left.shape == sides.right.shape == (width,)
+
+
+def test_attention_is_over_the_tokens_of_each_sample() -> None:
+    """A change of one sample leaves the others: the batch comes first."""
+    layer = random_networks.fill(claim.Attention(), Random(0))
+    x = draw(2, 3, 4).float()
+    other = x.clone()
+    other[0] += 1
+    with torch.no_grad():
+        first, second = layer(x), layer(other)
+    assert first.shape == (2, 3, 4) and torch.equal(first[1], second[1])
+    assert not torch.equal(first[0, 0], second[0, 0])
+
+
 def test_the_audit_names_functions_and_attention() -> None:
     class Function(nn.Module):
         def __init__(self) -> None:
@@ -399,6 +487,9 @@ def test_normalised_sides_are_the_weights_of_the_named_layer() -> None:
     network = Network.of(model, batch_statistics=True)
     sides = normalised_sides(network, draw(5, 3), cubes, "0")
     assert sides.left.shape == (2,) and sides.defect() <= BOUND
+    slopes = network.gradient(draw(5, 3), cubes)["0.weight"]
+    terms = (slopes * network.parameters["0.weight"]).abs()
+    assert torch.allclose(sides.scale, terms.sum(1), rtol=tolerance(100))
     # the layer after BatchNorm is not scale-invariant
     last = normalised_sides(network, draw(5, 3), cubes, "2")
     assert last.defect() > COUNTER_EXAMPLE and last.right.tolist() == [0.0]

@@ -166,12 +166,12 @@ def test_columns_are_the_inputs_of_a_grouped_convolution(groups: int) -> None:
 
 
 def test_columns_of_a_table_and_of_a_vector() -> None:
-    assert columns(torch.tensor([[1, 2, 3], [4, 5, 6]]), 1).tolist() == [
+    assert columns(torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), 1).tolist() == [
         [1, 4],
         [2, 5],
         [3, 6],
     ]
-    assert columns(torch.tensor([1, 2]), 1).tolist() == [1, 2]
+    assert columns(torch.tensor([1.0, 2.0]), 1).tolist() == [1, 2]
     assert columns(torch.zeros(2, 3, 5, 7), 1).shape == (3, 2, 5, 7)
 
 

@@ -17,6 +17,7 @@ from fractions import Fraction
 from random import Random
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 
@@ -24,12 +25,12 @@ from torch import Tensor
 class Sides:
     """Both sides of an identity in float64, with the scale of their terms."""
 
-    left: Tensor
-    right: Tensor
-    scale: Tensor
+    left: Float[Tensor, "*entries"]
+    right: Float[Tensor, "*entries"]
+    scale: Float[Tensor, "*entries"]
     case: str
 
-    def defects(self) -> Tensor:
+    def defects(self) -> Float[Tensor, "..."]:
         """Return |left - right| / scale per entry, 0 where no term contributed."""
         gap = (self.left - self.right).abs()
         return torch.where(self.scale > 0, gap / self.scale, gap)
@@ -90,7 +91,7 @@ class Claim:
     controls: tuple[Control, ...]
 
 
-def total(terms: list[Tensor]) -> tuple[Tensor, Tensor]:
+def total(terms: list[Tensor]) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """Return the sum of all entries of all terms, and the sum of their absolutes."""
     entries = [term.reshape(-1).double().cpu() for term in terms]
     every = torch.cat(entries) if entries else torch.zeros(1, dtype=torch.float64)

@@ -21,6 +21,7 @@ from random import Random
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from scipy.stats import linregress
 from torch import Tensor, nn
 
@@ -92,7 +93,9 @@ def layer_means(network: Network, score: Parameters) -> tuple[list[int], list[fl
     return [s.numel() for s in layers], [float(s.mean()) for s in layers]
 
 
-def scaling_sides(network: Network, score: Parameters, flow: Tensor) -> Sides:
+def scaling_sides(
+    network: Network, score: Parameters, flow: Float[Tensor, ""]
+) -> Sides:
     """Return N_l times the mean score of each layer, and the flow C."""
     sizes, means = layer_means(network, score)
     left = torch.tensor(sizes) * torch.tensor(means, dtype=torch.float64)

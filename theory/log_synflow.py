@@ -28,7 +28,8 @@ def log_synflow(network: Network, shape: tuple[int, ...]) -> Parameters:
     than the range of float64 (e^-700) is the smaller one lost.
 
     Raises:
-        ValueError: an operation that is not homogeneous of degree 1, by name.
+        ValueError: an operation that is not homogeneous of degree 1, or that returns
+            several tensors, by name.
     """
     positive = synflow.absolute(network)
     theta, ones = positive.parameters, synflow.ones(network, shape)
@@ -104,7 +105,13 @@ def _forward(graph: Graph, x: Tensor) -> dict[fx.Node, _Step]:
         log_scale = 0.0 if log_scale == -math.inf else log_scale
         inputs = [v.relative_to(log_scale) for v in carried]
         if node.name not in graph.shapes:
-            values[node] = apply(graph.network, node, {}, _filled(everything, inputs))
+            value = apply(graph.network, node, {}, _filled(everything, inputs))
+            if isinstance(value, (tuple, list)) and isinstance(value[0], Tensor):
+                raise ValueError(
+                    f"{node.name} returns several tensors, which the log form does not "
+                    "follow; index or slice one tensor instead, or use synflow"
+                )
+            values[node] = value
             continue
 
         def run(

@@ -14,11 +14,12 @@ from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Shaped
 from torch import Tensor
 
 from theory.networks import Parameters
 
-Masks = dict[str, Tensor]
+Masks = dict[str, Bool[Tensor, "..."]]
 Scope = Literal["global", "layer"]
 
 
@@ -79,7 +80,7 @@ def keep_largest(
     }
 
 
-def _top(values: np.ndarray, count: int) -> np.ndarray:
+def _top(values: Shaped[np.ndarray, " size"], count: int) -> Bool[np.ndarray, " size"]:
     """Return a mask of the `count` largest values; the first of equal ones win.
 
     A partition finds the smallest kept value in linear time; all values above it are

@@ -25,6 +25,7 @@ from collections.abc import Collection
 from random import Random
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import grad
 
@@ -92,7 +93,9 @@ def edge_saliency(graph: Graph, flows: Flows, edge: tuple[str, str]) -> Tensor:
     return flows.edges[edge] if layer is None else flows.saliency[layer]
 
 
-def boundary_flows(graph: Graph, x: Tensor, readout: Readout) -> tuple[Tensor, Tensor]:
+def boundary_flows(
+    graph: Graph, x: Tensor, readout: Readout
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """Return <dR/dx, x> and <dR/dy, y>, each by a gradient of its own."""
     network = graph.network
     x = network.batch(x)

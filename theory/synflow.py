@@ -22,6 +22,7 @@ from dataclasses import replace
 from random import Random
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from theory import exact, random_networks, scores
@@ -61,7 +62,9 @@ def ones(network: Network, shape: tuple[int, ...]) -> Tensor:
     return next(iter(network.parameters.values())).new_ones(1, *shape)
 
 
-def chain_factors(weights: list[Tensor]) -> list[Tensor]:
+def chain_factors(
+    weights: list[Float[Tensor, "_ _"]],
+) -> list[Float[Tensor, "_ _"]]:
     """Return equation 5's scores of a chain of linear maps, first layer first.
 
     weights[l] has shape (n_(l+1), n_l); the scores have the same shapes.

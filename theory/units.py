@@ -19,6 +19,7 @@ flow of the graph's edge counts: the saliency of an identity weight.
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, fx, nn
 from torch.nn.modules import activation, dropout, pooling
 
@@ -54,8 +55,8 @@ class Layer:
 
     name: str
     groups: int
-    reads: Tensor | None  # (columns,); -1: the network's input; None: not separable
-    makes: Tensor  # (rows,)
+    reads: Int[Tensor, " columns"] | None  # -1: an input; None: not separable
+    makes: Int[Tensor, " rows"]
 
     def parameter(self, kind: str) -> str:
         """Return the full name of the layer's "weight" or "bias"."""
@@ -66,11 +67,13 @@ class Layer:
 class Sums:
     """What enters and what leaves each unit, and the sum of all absolute terms."""
 
-    into: Tensor
-    out_of: Tensor
-    scale: Tensor
+    into: Float[Tensor, " units"]
+    out_of: Float[Tensor, " units"]
+    scale: Float[Tensor, " units"]
 
-    def add(self, side: Tensor, units: Tensor, terms: Tensor) -> None:
+    def add(
+        self, side: Float[Tensor, " units"], units: Int[Tensor, "..."], terms: Tensor
+    ) -> None:
         """Add terms, shaped (units, anything), to one side and to the scale."""
         kept = units.reshape(-1) >= 0
         index = units.reshape(-1)[kept]
@@ -107,7 +110,7 @@ class Units:
             tuple(labeller.bare),
         )
 
-    def hidden(self) -> Tensor:
+    def hidden(self) -> Bool[Tensor, " units"]:
         """Return, for each unit, whether only weights enter it and only weights leave.
 
         These are the hidden units of theorem 1; their sums need no flows.
@@ -155,7 +158,9 @@ class Units:
         return sums
 
 
-def columns(weight: Tensor, groups: int) -> Tensor:
+def columns(
+    weight: Float[Tensor, "rows *rest"], groups: int
+) -> Float[Tensor, "columns *terms"]:
     """Return a weight of shape (rows, columns, ...) with its input columns first.
 
     A grouped convolution stores (rows, columns / groups, ...): the rows of a group
