@@ -39,7 +39,7 @@ def record_path(folder: Path, experiment: str, key: str) -> Path:
     return folder / "records" / experiment / f"{key}.json"
 
 
-def write_atomic(path: Path, text: str) -> None:
+def write_atomic(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or, whatever happens, as it was before.
 
     Raises:
@@ -50,7 +50,7 @@ def write_atomic(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with open(temporary, "xb") as file:
-            file.write(text.encode())
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -68,7 +68,7 @@ def probe(folder: Path) -> None:
     """
     trial = folder / f"probe-{uuid.uuid4().hex}"
     try:
-        write_atomic(trial, "can a file be written here?\n")
+        write_atomic(trial, b"can a file be written here?\n")
         trial.unlink()
     except OSError as error:
         raise OSError(
@@ -86,10 +86,10 @@ def save(path: Path, record: Record) -> None:
     """
     text = json.dumps({**asdict(record), "digest": _digest(record)}, indent=1) + "\n"
     try:
-        write_atomic(path, text)
+        write_atomic(path, text.encode())
     except OSError as error:
         refuge = Path(tempfile.gettempdir()) / f"{path.parent.name}-{path.name}"
-        write_atomic(refuge, text)
+        write_atomic(refuge, text.encode())
         raise OSError(
             f"cannot write {path} ({error.strerror or error}). Nothing is lost: the "
             f"record is in {refuge}; once there is room, copy it to {path}"

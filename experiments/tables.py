@@ -133,7 +133,7 @@ def _path(experiment: str, folder: Path) -> Path:
 
 def _replace(path: Path, text: str) -> None:
     if not path.exists() or path.read_bytes() != text.encode():
-        store.write_atomic(path, text)
+        store.write_atomic(path, text.encode())
 
 
 def read(experiment: str, folder: Path) -> dict[str, Rows]:

@@ -6,6 +6,7 @@ from typing import Annotated
 import matplotlib
 import tyro
 
+from experiments.store import write_atomic
 from figures import common
 
 
@@ -22,9 +23,9 @@ def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()) -> None:
     for name in names or drawings:
         files = common.render(drawings[name], tables)
         for kind, content in files.items():
-            common.write(common.OUTPUT / f"{name}.{kind}", content)
+            write_atomic(common.OUTPUT / f"{name}.{kind}", content)
         caption = drawings[name].caption(tables).strip() + "%\n"
-        common.write(common.GENERATED / f"{name}.tex", caption.encode())
+        write_atomic(common.GENERATED / f"{name}.tex", caption.encode())
         print(f"{name}: figures/output/{name}.pdf and .png")
 
 

@@ -8,7 +8,6 @@ numbers under "published/" and the stem.
 
 import importlib
 import io
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +16,15 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments import store
+
 Tables = dict[str, pd.DataFrame]
 
 FIGURES = Path(__file__).parent
 STYLE = FIGURES / "paper.mplstyle"
 OUTPUT = FIGURES / "output"
 PUBLISHED = FIGURES / "published"
-RESULTS = FIGURES.parent / "experiments" / "results"
+RESULTS = store.root() / "results"
 GENERATED = FIGURES.parent / "paper" / "generated"
 
 COLUMN = 3.25
@@ -91,17 +92,6 @@ def check_table(name: str, tables: Tables) -> None:
             f"figure {name} draws experiments/results/{name}.csv, which {state}; "
             f"compute it with `python -m experiments run {name}`"
         )
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _bytes(figure: Figure, kind: str) -> bytes:

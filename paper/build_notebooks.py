@@ -12,7 +12,7 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 
-from figures.common import write
+from experiments.store import write_atomic
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 METADATA = {
@@ -53,7 +53,7 @@ def main() -> None:
     if not scripts:
         sys.exit(f"notebooks: no percent script in {NOTEBOOKS}")
     for script in scripts:
-        write(script.with_suffix(".ipynb"), build(script))
+        write_atomic(script.with_suffix(".ipynb"), build(script))
         print(f"notebooks: {script.with_suffix('.ipynb').name}")
 
 

@@ -75,22 +75,6 @@ def test_tables_are_read_to_the_last_digit(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read["t"].x.to_numpy(), values, strict=True)
 
 
-def test_write_is_whole_or_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "new" / "figure.pdf"
-    common.write(path, b"old")
-
-    def full_disk(self: Path, target: Path) -> Path:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full_disk)
-    with pytest.raises(OSError, match="No space"):
-        common.write(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in path.parent.iterdir()] == ["figure.pdf"]
-
-
 def test_main_writes_files_and_refuses_unknown_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

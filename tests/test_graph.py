@@ -212,14 +212,17 @@ class Twice(nn.Module):
 class Aliased(nn.Module):
     """Changes a tensor in place that it reads again."""
 
-    def __init__(self) -> None:
+    def __init__(self, factor: float = 2.0) -> None:
         super().__init__()
+        self.factor = factor
         self.first, self.last = nn.Linear(2, 2), nn.Linear(2, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.first(x)
         kept = y + 0
-        y.mul_(2)  # kept is safe, but the next line reads what mul_ has changed
+        y.mul_(
+            self.factor
+        )  # kept is safe, but the next line reads what mul_ has changed
         z = self.first.bias + y
         result: Tensor = self.last(kept + z)
         return result
@@ -241,13 +244,20 @@ class Tied(nn.Module):
 REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "branch on data": (
         lambda: Control(2, 2),
-        "cannot trace Sequential: .*control flow.*the scores need no graph",
+        "cannot trace Sequential: .*control flow.*; the scores need no graph, "
+        "but the conservation audit does$",
     ),
     "loop over data": (lambda: Loop(2, 2), "torch.fx cannot trace"),
     "two inputs": (Two, r"one input, got \['x', 'y'\]"),
     "tuple": (lambda: Pair(2, 2), "^the network must return one tensor$"),
-    "used twice": (lambda: Twice(nn.Linear(2, 2)), "'layer' is used twice"),
-    "tied": (Tied, r"'last\.weight' is tied to another layer's parameter"),
+    "used twice": (
+        lambda: Twice(nn.Linear(2, 2)),
+        "^layer 'layer' is used twice: the saliency of a shared weight belongs to no single place; give each use a layer of its own$",
+    ),
+    "tied": (
+        Tied,
+        r"^'last\.weight' is tied to another layer's parameter; give each layer one of its own$",
+    ),
     "aliased": (Aliased, "in-place operation changes a tensor that another branch"),
 }
 
@@ -258,6 +268,35 @@ def test_refused_networks_are_named(what: str) -> None:
     network = Network.of(build())
     with pytest.raises(ValueError, match=message):
         Graph.of(network, torch.ones(1, 2))
+
+
+@pytest.mark.parametrize("factor", [1 + 1e-7, 1 + 1e-12])
+def test_the_smallest_change_in_place_is_seen(factor: float) -> None:
+    model = Aliased(factor)
+    with pytest.raises(ValueError, match="in-place operation"):
+        Graph.of(Network.of(model), 1e-3 * torch.ones(1, 2))
+
+
+def test_layers_with_statistics_and_with_named_arguments() -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(2, 3)
+            self.norm = nn.InstanceNorm1d(4, affine=True, track_running_stats=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = self.norm(self.layer(input=x))
+            return y
+
+    model = Named().eval()
+    assert model.norm.running_mean is not None
+    model.norm.running_mean += 1 / 3
+    x = torch.ones(2, 4, 2)
+    network = Network.of(model)
+    flows = Graph.of(network, x).flows(x, squares)
+    slopes = network.gradient(x, squares)
+    for name, value in flows.saliency.items():
+        assert close(value, slopes[name] * network.parameters[name])
 
 
 def test_layers_without_parameters_may_be_used_twice() -> None:

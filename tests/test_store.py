@@ -87,10 +87,10 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     path = tmp_path / "a.csv"
-    store.write_atomic(path, "old")
+    store.write_atomic(path, b"old")
     full_disk(monkeypatch, tmp_path, code)
     with pytest.raises(OSError, match=os.strerror(code)):
-        store.write_atomic(path, "new")
+        store.write_atomic(path, b"new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
