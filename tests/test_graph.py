@@ -252,11 +252,13 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "tuple": (lambda: Pair(2, 2), "^the network must return one tensor$"),
     "used twice": (
         lambda: Twice(nn.Linear(2, 2)),
-        "^layer 'layer' is used twice: the saliency of a shared weight belongs to no single place; give each use a layer of its own$",
+        "^layer 'layer' is used twice: the saliency of a shared weight belongs to no "
+        "single place; give each use a layer of its own$",
     ),
     "tied": (
         Tied,
-        r"^'last\.weight' is tied to another layer's parameter; give each layer one of its own$",
+        r"^'last\.weight' is tied to another layer's parameter; "
+        r"give each layer one of its own$",
     ),
     "aliased": (Aliased, "in-place operation changes a tensor that another branch"),
 }

@@ -84,9 +84,13 @@ def test_log_synflow_changes_nothing() -> None:
         log_synflow.log_synflow(Network.of(model), (3,))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("call", CALLS)
-def test_nothing_returned_shares_memory_with_the_caller(call: str) -> None:
-    model = Busy()
+def test_nothing_returned_shares_memory_with_the_caller(
+    call: str, dtype: torch.dtype
+) -> None:
+    """In float64 no conversion makes the copy by itself."""
+    model = Busy().to(dtype)
     before = snapshot(model)
     result = CALLS[call](model)
     if isinstance(result, Network):
@@ -354,17 +358,28 @@ def mixed() -> nn.Module:
 
 MODELS: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "NaN weight": (lambda: bad("0.weight", math.nan), r"0\.weight has NaN or infinite"),
-    "inf bias": (lambda: bad("0.bias", math.inf), r"0\.bias has NaN or infinite"),
+    "inf bias": (
+        lambda: bad("0.bias", math.inf),
+        r"^0\.bias has NaN or infinite entries; check the training run or the "
+        r"initialisation that made it$",
+    ),
     "NaN statistics": (
         lambda: bad("1.running_var", math.nan),
         r"1\.running_var has NaN",
     ),
-    "no parameters": (nn.ReLU, "has no parameters: there is nothing to score"),
+    "no parameters": (
+        nn.ReLU,
+        "^the model has no parameters: there is nothing to score$",
+    ),
     "meta": (
         lambda: nn.Linear(2, 2, device="meta"),
         r"one real device, got \['meta'\]",
     ),
-    "two devices": (mixed, r"one real device, got \['cpu', 'meta'\].*model\.to"),
+    "two devices": (
+        mixed,
+        r"one real device, got \['cpu', 'meta'\]; move the model with "
+        r"model\.to\(device\) \(meta tensors hold no numbers\)$",
+    ),
     "no statistics": (
         lambda: nn.Sequential(nn.BatchNorm1d(2, track_running_stats=False)),
         "^BatchNorm layer without running statistics has no eval mode; train it with "
@@ -375,7 +390,12 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], str]] = {
         lambda: nn.Sequential(weight_norm(nn.Linear(2, 2))),
         "layer '0' computes its weight from other tensors.*remove_parametrizations",
     ),
-    "nn.utils.prune": (pruned, "layer '0' computes its weight.*prune.remove"),
+    "nn.utils.prune": (
+        pruned,
+        "layer '0' computes its weight from other tensors .weight norm, "
+        "torch.nn.utils.prune.; make it permanent with remove_parametrizations "
+        "or prune.remove$",
+    ),
 }
 
 
@@ -387,10 +407,16 @@ def test_bad_models_are_named(what: str) -> None:
 
 
 BATCHES = {
-    "empty": (torch.ones(0, 2), r"non-empty batch, got shape \(0, 2\)"),
+    "empty": (
+        torch.ones(0, 2),
+        r"non-empty batch, got shape \(0, 2\); pass at least one sample$",
+    ),
     "no features": (torch.ones(2, 0), r"non-empty batch, got shape \(2, 0\)"),
     "a number": (torch.tensor(1.0), r"non-empty batch, got shape \(\)"),
-    "NaN": (torch.tensor([[1.0, math.nan]]), "batch has NaN or infinite entries"),
+    "NaN": (
+        torch.tensor([[1.0, math.nan]]),
+        "^the batch has NaN or infinite entries; clean the data$",
+    ),
     "infinite": (torch.tensor([[1.0, -math.inf]]), "batch has NaN or infinite entries"),
     "elsewhere": (
         torch.ones(1, 2, device="meta"),
@@ -415,7 +441,10 @@ def test_bad_batches_are_named(what: str) -> None:
 
 def test_readouts_that_are_no_number_are_named() -> None:
     network, x = Network.of(nn.Linear(2, 2)), torch.ones(3, 2)
-    with pytest.raises(ValueError, match=r"one number, got shape \(3, 2\).*\.sum\(\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"got shape \(3, 2\); reduce it with \.sum\(\) or \.mean\(\)$",
+    ):
         network.gradient(x, lambda y: y)
     with pytest.raises(ValueError, match=r"one number, got shape \(1,\)"):
         scalar(lambda y: y.sum().view(1), x)
