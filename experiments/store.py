@@ -107,7 +107,7 @@ def load(path: Path) -> Record | None:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         warnings.warn(
             f"{path} is corrupted ({type(error).__name__}: {error}) and counts as "
-            "missing: run computes it again",
+            "missing: run computes it again unless the committed table has its rows",
             stacklevel=2,
         )
         return None

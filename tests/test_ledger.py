@@ -239,6 +239,7 @@ SABOTAGE: dict[str, tuple[str, object, str]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:SynFlow is not conserved")
 @pytest.mark.parametrize("what", SABOTAGE)
 def test_broken_code_makes_the_ledger_fail(
     what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

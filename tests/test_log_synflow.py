@@ -52,6 +52,7 @@ class Shifted(nn.Module):
         return x + self.shift
 
 
+@pytest.mark.filterwarnings("ignore:SynFlow is not conserved")  # a bare shift
 def test_residuals_concatenations_and_bare_parameters() -> None:
     body = nn.Sequential(nn.Linear(3, 3), nn.ReLU(inplace=True))
     joins = (Residual(body), Concat(nn.Linear(3, 1), nn.Identity()))

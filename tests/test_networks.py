@@ -459,3 +459,59 @@ def test_networks_that_return_a_tuple_are_named() -> None:
     network = Network.of(nn.Sequential(Pair(2, 2)))
     with pytest.raises(ValueError, match="one tensor, got tuple; wrap it in a module"):
         network.gradient(torch.ones(1, 2), torch.sum)
+
+
+def test_a_norm_layer_with_two_names_is_frozen_at_both() -> None:
+    norm = nn.BatchNorm1d(2)
+    norm(torch.randn(9, 2, generator=torch.Generator().manual_seed(0)) + 3)
+    model = nn.Sequential(nn.Linear(2, 2), norm, nn.ReLU(), nn.Linear(2, 2), norm)
+    network = Network.of(model.eval())
+    assert isinstance(network.module, nn.Sequential)
+    kinds = [type(layer).__name__ for layer in network.module]
+    assert kinds == ["Linear", "Affine", "ReLU", "Linear", "Affine"]
+    x = torch.ones(1, 2)
+    expected = copy.deepcopy(model).double()(x.double())
+    torch.testing.assert_close(network(network.parameters, x.double()), expected)
+
+
+def test_the_callers_hooks_do_not_see_our_calls() -> None:
+    model = nn.Sequential(nn.Linear(2, 2))
+    calls: list[str] = []
+    model[0].register_forward_hook(lambda *_: calls.append("after"))
+    model[0].register_forward_pre_hook(lambda *_: calls.append("before"))
+    network = Network.of(model)
+    network(network.parameters, torch.ones(1, 2, dtype=torch.float64))
+    assert calls == []
+    model(torch.ones(1, 2))
+    assert calls == ["before", "after"]
+
+
+class BareDropout(nn.Module):
+    """Calls dropout without saying whether it trains: PyTorch's default is yes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(20, 20)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return half of the entries."""
+        return nn.functional.dropout(self.layer(x))
+
+
+def test_a_bare_dropout_is_one_function_and_moves_no_random_state() -> None:
+    network = Network.of(BareDropout())
+    x = torch.ones(1, 20, dtype=torch.float64)
+    state = torch.random.get_rng_state()
+    first, second = network(network.parameters, x), network(network.parameters, x)
+    assert torch.equal(first, second) and (first == 0).any()
+    assert torch.equal(torch.random.get_rng_state(), state)
+    Graph.of(network, x)
+
+
+def test_an_operation_in_place_on_the_input_leaves_it_alone() -> None:
+    model = nn.Sequential(nn.LeakyReLU(0.5, inplace=True), nn.Linear(2, 2))
+    x = torch.tensor([[-1.0, 1.0]], dtype=torch.float64)
+    network = Network.of(model)
+    network(network.parameters, x)
+    assert x.tolist() == [[-1.0, 1.0]]
+    network.gradient(x, torch.sum)

@@ -331,7 +331,10 @@ FAMILIES: dict[str, set[str]] = {
     "softmax attention": {
         "Linear 4x2, NonDynamicallyQuantizableLinear 4x4, Linear 1x4"
     },
-    "train-mode BatchNorm with eps = 1": {
+    "BatchNorm by the batch": {
+        "Conv2d 3x1x3x3, BatchNorm2d 3, ReLU, Flatten, Linear 2x147"
+    },
+    "the lemma with eps = 1": {
         f"Conv2d {c}x2x3x3, BatchNorm2d {c}, ReLU, Flatten, Linear 3x{9 * c}"
         for c in range(1, 5)
     },
@@ -493,3 +496,23 @@ def test_normalised_sides_are_the_weights_of_the_named_layer() -> None:
     # the layer after BatchNorm is not scale-invariant
     last = normalised_sides(network, draw(5, 3), cubes, "2")
     assert last.defect() > COUNTER_EXAMPLE and last.right.tolist() == [0.0]
+
+
+class ViewBySize(nn.Module):
+    """Flattens with the batch size read from the tensor, a common idiom."""
+
+    def forward(self, x):  # type: ignore[no-untyped-def]  # torch.fx: a Proxy
+        """Return one row for each sample."""
+        return x.view(x.size(0), -1)
+
+
+def test_audit_names_no_operation_that_only_reads_a_size() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 2), nn.ReLU(), ViewBySize(), nn.Linear(8, 2))
+    balances = audit(Network.of(model), torch.ones(2, 1, 3, 3), torch.sum)
+    assert [b.operation for b in balances] == [
+        "Conv2d",
+        "ReLU",
+        "call_method",
+        "Linear",
+    ]
+    assert all(b.defect < BOUND for b in balances)

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from theory import random_networks
 from theory.claim import Sides
 from theory.ledger import COUNTER_EXAMPLE
-from theory.networks import Network
+from theory.log_synflow import log_synflow
+from theory.networks import Network, describe
 from theory.synflow import (
     CLAIM,
     absolute,
@@ -217,20 +218,48 @@ def test_every_control_fails(control: Any) -> None:
 
 
 def test_the_control_is_a_residual_net_of_any_small_width() -> None:
-    (control,) = CLAIM.controls
+    (control,) = [c for c in CLAIM.controls if "shortcut" in c.dropped]
     found = [control.draw(Random(seed)) for seed in range(60)]
-    assert {sides.case for sides in found} == {
-        f"residual width {n}" for n in range(1, 5)
+    sizes = {s.case: s.left.numel() for s in found if isinstance(s, Sides)}
+    assert sizes == {
+        f"Linear {n}x2, Linear {n}x{n}, ReLU, Linear 2x{n}": 2 * n + n * n + 2 * n
+        for n in range(1, 5)
     }
-    sizes = {s.case[-1]: s.left.numel() for s in found if isinstance(s, Sides)}
-    assert sizes == {str(n): 2 * n + n * n + 2 * n for n in range(1, 5)}
 
 
 def test_the_case_of_a_chain_names_its_shapes() -> None:
     rng, same = Random(0), Random(0)
     model = random_networks.mlp(same)
-    shapes = str([tuple(p.shape) for p in model.parameters()])
-    assert random_chain(rng).case == shapes
+    assert random_chain(rng).case == describe(Network.of(model))
+
+
+NOT_CONSERVED = r"^SynFlow is not conserved: R = .*audit name what else is not homog"
+
+
+@pytest.mark.parametrize(
+    "last",
+    [nn.Softmax(1), nn.LogSoftmax(1), nn.Tanh(), nn.GELU(), nn.LayerNorm(3)],
+    ids=lambda module: type(module).__name__,
+)
+def test_scores_that_are_not_conserved_are_never_passed_silently(
+    last: nn.Module,
+) -> None:
+    model = nn.Sequential(nn.Linear(2, 3), last).double()
+    with pytest.warns(RuntimeWarning, match=NOT_CONSERVED):
+        synflow(Network.of(model), (2,))
+
+
+def test_underflow_is_an_error_and_a_broken_path_is_not() -> None:
+    layers = [nn.Linear(4, 4, bias=False) for _ in range(60)]
+    for layer in layers:
+        layer.weight.data.fill_(1e-6)
+    network = Network.of(nn.Sequential(*layers))
+    with pytest.raises(OverflowError, match=r"^SynFlow scores underflow the network"):
+        synflow(network, (4,))
+    assert all(torch.isfinite(s).all() for s in log_synflow(network, (4,)).values())
+    layers[30].weight.data.zero_()
+    dead = synflow(Network.of(nn.Sequential(*layers)), (4,))
+    assert not any(score.any() for score in dead.values())
 
 
 def test_keeping_the_biases_would_break_the_factorisation() -> None:

@@ -299,3 +299,48 @@ def test_messages_and_labels_have_no_batch_axis() -> None:
         "_0": (3,),
         "_1": (3,),
     }
+
+
+class SequenceFirst(nn.Module):
+    """A layer that sees (time, batch, features)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+    def forward(self, x):  # type: ignore[no-untyped-def]  # torch.fx: a Proxy
+        """Return the layer's output, batch first again."""
+        return self.layer(x.transpose(0, 1)).transpose(0, 1)
+
+
+class Folded(nn.Module):
+    """A layer that sees (batch * time, features)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+    def forward(self, x):  # type: ignore[no-untyped-def]  # torch.fx: a Proxy
+        """Return the layer's output, unfolded."""
+        return self.layer(x.reshape(-1, 2)).view(x.size(0), -1, 2)
+
+
+@pytest.mark.parametrize("model", [SequenceFirst(), Folded()])
+def test_an_axis_0_that_is_not_the_batch_is_refused(model: nn.Module) -> None:
+    with pytest.raises(ValueError, match=r"is not the batch.*or audit the network$"):
+        units_of(model, 3, 2)
+
+
+class Shuffle(nn.Module):
+    """Two groups of channels, interleaved as ShuffleNet does."""
+
+    def forward(self, x):  # type: ignore[no-untyped-def]  # torch.fx: a Proxy
+        """Return the channels 0, 2, 1, 3 of four."""
+        n, c, h, w = x.size(0), x.size(1), x.size(2), x.size(3)
+        split = x.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous()
+        return split.view(n, c, h, w)
+
+
+def test_shuffled_channels_keep_their_units() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 4, 1), Shuffle(), nn.Conv2d(4, 1, 1))
+    assert reads(units_of(model, 1, 2, 2), "2") == [0, 2, 1, 3]

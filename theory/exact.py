@@ -123,8 +123,11 @@ def network_sides(rng: Random) -> ExactSides:
     <dR/dx, x> plus the saliency of the biases on its upstream side.
     """
     dag = random_dag(rng)
-    place = rng.randint(1, len(dag.slopes) - 1)
-    upstream = set(range(place)) | set(dag.inputs)
+    upstream = set(dag.inputs)
+    for j in range(len(dag.slopes)):
+        fed = all(i in upstream for i, k in dag.weights if k == j)
+        if fed and rng.random() < 0.7:
+            upstream.add(j)
     flow, biases = dag.saliency(), dag.bias_saliency()
     zero = Fraction(0)
     # outputs on the upstream side end their paths there: their flow leaves by R

@@ -45,6 +45,7 @@ class Graph:
     network: Network
     nodes: tuple[fx.Node, ...]
     shapes: Mapping[str, tuple[int, ...]]
+    turned: tuple[str, ...]  # nodes whose axis 0 is not the batch
 
     @classmethod
     def of(cls, network: Network, x: Tensor) -> "Graph":
@@ -80,7 +81,15 @@ class Graph:
             for node, value in values.items()
             if isinstance(value, Tensor) and value.is_floating_point()
         }
-        return cls(network, nodes, shapes)
+        turned = []
+        batched: set[fx.Node] = set()  # what depends on the input
+        for node in nodes:
+            if node.op == "placeholder" or batched & set(node.all_input_nodes):
+                batched.add(node)
+                value = values[node]
+                if isinstance(value, Tensor) and value.shape[:1] != x.shape[:1]:
+                    turned.append(node.name)
+        return cls(network, nodes, shapes, tuple(turned))
 
     @property
     def edges(self) -> tuple[Edge, ...]:
@@ -159,12 +168,13 @@ def evaluate(
         alpha = alphas.get(_key((source.name, node.name)))
         return value.clone() if alpha is None else value * alpha
 
-    for node in nodes:
-        if node.op == "placeholder":
-            values[node] = node.args[0] if node.args else x
-            continue
-        inputs = [carried(source, node) for source in node.all_input_nodes]
-        values[node] = apply(network, node, theta, inputs)
+    with torch.random.fork_rng(devices=[]):  # as in Network.__call__
+        for node in nodes:
+            if node.op == "placeholder":
+                values[node] = node.args[0] if node.args else x
+                continue
+            inputs = [carried(source, node) for source in node.all_input_nodes]
+            values[node] = apply(network, node, theta, inputs)
     output = values[nodes[-1]]
     if not isinstance(output, Tensor):
         raise ValueError("the network must return one tensor")

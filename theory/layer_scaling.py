@@ -68,7 +68,8 @@ def power_law(
         ValueError: other than one positive mean for each of >= 2 different sizes.
     """
     x, y = -np.log(np.asarray(sizes, float)), np.asarray(means, float)
-    if x.shape != y.shape or len(np.unique(x)) < 2 or not (y > 0).all():
+    positive = bool((y > 0).all() and np.isfinite(y).all())
+    if x.shape != y.shape or len(np.unique(x)) < 2 or not positive:
         raise ValueError(
             f"expected one positive mean score for each of at least two layer sizes, "
             f"got sizes {list(sizes)} and means {list(means)}; "
@@ -148,6 +149,11 @@ def normalised(rng: Random) -> Sides:
     return _saliency_on(model, rng)
 
 
+def tanh_chain(rng: Random) -> Sides:
+    """Return the saliency's scaling on a bias-free MLP with tanh."""
+    return _saliency_on(random_networks.mlp(rng, bias=False, activation=nn.Tanh()), rng)
+
+
 def shortcut(rng: Random) -> Sides:
     """Return SynFlow's scaling on a residual net, where a layer is no cut."""
     body = nn.Linear(3, 3, bias=False)
@@ -185,6 +191,7 @@ CLAIM = Claim(
         Control("biases", biased),
         Control("shift of a frozen BatchNorm", normalised),
         Control("a shortcut", shortcut),
+        Control("tanh", tanh_chain),
         Control("absolute saliency (SNIP)", absolute_saliency),
     ),
 )

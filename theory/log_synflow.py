@@ -161,7 +161,8 @@ def _check_degree(
     """Raise ValueError unless <slopes, inputs> = <cotangent, output> (Euler)."""
     inside = sum(float((s * v).sum()) for s, v in zip(slopes, step.inputs, strict=True))
     outside = float((cotangent * step.output).sum())
-    if abs(inside - outside) > 1e-9 * (abs(inside) + abs(outside)):
+    allowed = torch.finfo(cotangent.dtype).eps ** 0.5 * (abs(inside) + abs(outside))
+    if abs(inside - outside) > allowed:
         name = node.target if node.op == "call_module" else node.name
         raise ValueError(
             f"{name} is not homogeneous of degree 1 (in {inside:.3g}, out "

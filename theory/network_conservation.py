@@ -8,8 +8,10 @@ other edge that of an identity weight. Then
     sum of S over the cut = <dR/dx, x> + sum of S(b) over the biases in U
                           = <dR/dy, y> - sum of S(b) over the biases outside U.
 
-Biases are further inputs. In a chain the cut before layer l gives
-sum S(W_l) = <dR/dx, x> + sum_{k<l} S(b_k); without biases every cut carries <dR/dx, x>.
+Biases are further inputs, and so is any tensor that the graph reads by itself (a
+position embedding), whose flow joins <dR/dx, x>. In a chain the cut before layer l
+gives sum S(W_l) = <dR/dx, x> + sum_{k<l} S(b_k); without biases every cut carries
+<dR/dx, x>.
 
 Proof. By theorem 1 each node passes on what enters it, plus its bias; add this up over
 U: what enters from inside U cancels what leaves to inside U. An edge back into U would

@@ -26,7 +26,8 @@ Readout = Callable[[Tensor], Tensor]
 """R: the scalar function of the network's output whose saliency is studied."""
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-PRUNABLE = (nn.Linear, *CONVOLUTIONS)
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+PRUNABLE = (nn.Linear, *CONVOLUTIONS, *TRANSPOSED)
 
 
 class Affine(nn.Module):
@@ -88,12 +89,17 @@ class Network:
             model = nn.Sequential(model)  # a layer alone: give it the name "0"
         shared = [*model.parameters(), *model.buffers()]
         module = copy.deepcopy(model, {id(tensor): tensor for tensor in shared}).eval()
-        for name, norm in list(module.named_modules()):
-            if isinstance(norm, _BatchNorm):
+        frozen: dict[nn.Module, Affine] = {}
+        for name, part in list(module.named_modules(remove_duplicate=False)):
+            for hooks in (part._forward_hooks, part._forward_pre_hooks):
+                hooks.clear()  # the caller's hooks see the caller's calls only
+            if isinstance(part, _BatchNorm):
                 if batch_statistics:
-                    norm.running_mean = norm.running_var = None
-                else:
-                    _replace(module, name, Affine(norm))
+                    part.running_mean = part.running_var = None
+                elif part not in frozen:
+                    frozen[part] = Affine(part)
+                if part in frozen:
+                    _replace(module, name, frozen[part])
 
         def own(tensor: Tensor) -> Tensor:
             kind = dtype if tensor.is_floating_point() else tensor.dtype
@@ -106,8 +112,14 @@ class Network:
         )
 
     def __call__(self, parameters: Parameters, x: Tensor) -> Tensor:
-        """Return f(theta, x); a masked network is `network(masked(theta, mask), x)`."""
-        result = functional_call(self.module, {**self.buffers, **parameters}, (x,))
+        """Return f(theta, x); a masked network is `network(masked(theta, mask), x)`.
+
+        Random operations (a bare `F.dropout`) draw from the current global state and
+        give it back: the same at every call, and nothing moves for the caller.
+        """
+        tensors = {**self.buffers, **parameters}
+        with torch.random.fork_rng(devices=[]):
+            result = functional_call(self.module, tensors, (x.clone(),))
         if not isinstance(result, Tensor):
             raise ValueError(
                 f"the network must return one tensor, got {type(result).__name__}; "
@@ -122,11 +134,9 @@ class Network:
         Biases and normalisation parameters are never pruned unless asked for. A weight
         that two layers share has the name of the first.
         """
-        return tuple(
-            f"{name}.weight"
-            for name, module in self.module.named_modules()
-            if isinstance(module, PRUNABLE) and f"{name}.weight" in self.parameters
-        )
+        names = {id(p): name for name, p in self.module.named_parameters()}
+        layers = [m for m in self.module.modules() if isinstance(m, PRUNABLE)]
+        return tuple(dict.fromkeys(names[id(layer.weight)] for layer in layers))
 
     def batch(self, x: Tensor) -> Tensor:
         """Return a copy of x in the network's precision.

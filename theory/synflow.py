@@ -18,16 +18,18 @@ own, and the sums of the layers are then not equal. Equation 5 has neither: both
 dropped here.
 """
 
+import warnings
 from dataclasses import replace
 from random import Random
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.func import grad
 
 from theory import exact, random_networks, scores
 from theory.claim import Check, Claim, Control, Sides
-from theory.networks import Network, Parameters
+from theory.networks import Network, Parameters, describe
 
 
 def absolute(network: Network) -> Network:
@@ -35,7 +37,7 @@ def absolute(network: Network) -> Network:
     return replace(
         network,
         parameters={
-            name: torch.zeros_like(p) if name.split(".")[-1] == "bias" else p.abs()
+            name: torch.zeros_like(p) if name.endswith("bias") else p.abs()
             for name, p in network.parameters.items()
         },
     )
@@ -44,17 +46,43 @@ def absolute(network: Network) -> Network:
 def synflow(network: Network, shape: tuple[int, ...]) -> Parameters:
     """Return the SynFlow scores for one all-ones input of the given sample shape.
 
+    A network without any path left has scores 0.
+
+    Warns:
+        RuntimeWarning: <dR/dx, x> differs from R: an operation is not homogeneous, and
+            the scores are not conserved.
+
     Raises:
         OverflowError: the products leave the range of the network's precision.
     """
-    positive = absolute(network)
-    result = scores.saliency(positive, ones(network, shape), torch.sum)
-    if not all(bool(torch.isfinite(score).all()) for score in result.values()):
+    positive, x = absolute(network), ones(network, shape)
+    theta = positive.parameters
+    result = scores.saliency(positive, x, torch.sum)
+    flow = float(positive(theta, x).sum())
+    finite = all(bool(torch.isfinite(score).all()) for score in result.values())
+    if not finite or (flow == 0 and float(positive(_averaging(theta), x).sum()) > 0):
         raise OverflowError(
-            "SynFlow scores overflow the network's precision; rank by log_synflow, "
-            "which has no such range"
+            f"SynFlow scores {'underflow' if finite else 'overflow'} the network's "
+            "precision; rank by log_synflow, which has no such range"
+        )
+    entering = float(grad(lambda z: positive(theta, z).sum())(x).sum())
+    if not abs(entering - flow) <= torch.finfo(x.dtype).eps ** 0.5 * abs(flow):
+        warnings.warn(
+            f"SynFlow is not conserved: R = {flow:.3g}, <dR/dx, x> = {entering:.3g}; "
+            "leave out a final softmax, and let neuron_conservation.audit name what "
+            "else is not homogeneous",
+            RuntimeWarning,
+            stacklevel=2,
         )
     return result
+
+
+def _averaging(theta: Parameters) -> Parameters:
+    """Return weights with the same zeros that average what they read: no underflow."""
+    return {
+        name: (p > 0).to(p.dtype) / (p[0].numel() if p.dim() > 1 else 1)
+        for name, p in theta.items()
+    }
 
 
 def ones(network: Network, shape: tuple[int, ...]) -> Tensor:
@@ -80,20 +108,36 @@ def chain_factors(
     return result[::-1]
 
 
-def _sides(model: nn.Module, features: int, case: str) -> Sides:
-    network = Network.of(model)
-    auto = synflow(network, (features,))
-    left = torch.cat([auto[name].flatten() for name in network.prunable])
-    factors = chain_factors([network.parameters[name] for name in network.prunable])
+def _compare(positive: Network, auto: Parameters) -> Sides:
+    """Return autograd's scores and equation 5's for the network's weights."""
+    left = torch.cat([auto[name].flatten() for name in positive.prunable])
+    factors = chain_factors([positive.parameters[name] for name in positive.prunable])
     right = torch.cat([factor.flatten() for factor in factors])
-    return Sides(left, right, left + right, case)
+    return Sides(left, right, left + right, describe(positive))
 
 
 def random_chain(rng: Random) -> Sides:
     """Return autograd and equation 5 on a random MLP, biases dropped by SynFlow."""
-    model = random_networks.mlp(rng)
-    features = random_networks.inputs(model, rng).shape[1]
-    return _sides(model, features, str([tuple(p.shape) for p in model.parameters()]))
+    network = Network.of(random_networks.mlp(rng))
+    features = network.parameters[network.prunable[0]].shape[1]
+    return _compare(absolute(network), synflow(network, (features,)))
+
+
+def biases_kept(rng: Random) -> Sides:
+    """Return both sides on a biased MLP whose |bias| carries flow."""
+    network = Network.of(random_networks.mlp(rng, bias=True))
+    kept = {name: p.abs() for name, p in network.parameters.items()}
+    features = network.parameters[network.prunable[0]].shape[1]
+    positive, x = replace(network, parameters=kept), ones(network, (features,))
+    return _compare(positive, scores.saliency(positive, x, torch.sum))
+
+
+def another_input(rng: Random) -> Sides:
+    """Return both sides on a random MLP whose input is 1, 2, 3, ... instead of ones."""
+    network = absolute(Network.of(random_networks.mlp(rng)))
+    features = network.parameters[network.prunable[0]].shape[1]
+    x = torch.arange(1.0, features + 1)[None]
+    return _compare(network, scores.saliency(network, x, torch.sum))
 
 
 def residual_chain(rng: Random) -> Sides:
@@ -102,7 +146,8 @@ def residual_chain(rng: Random) -> Sides:
     body = nn.Sequential(nn.Linear(width, width), nn.ReLU())
     tail = nn.Linear(width, 2)
     model = nn.Sequential(nn.Linear(2, width), random_networks.Residual(body), tail)
-    return _sides(random_networks.fill(model, rng), 2, f"residual width {width}")
+    network = Network.of(random_networks.fill(model, rng))
+    return _compare(absolute(network), synflow(network, (2,)))
 
 
 CLAIM = Claim(
@@ -115,5 +160,9 @@ CLAIM = Claim(
         Check("random chains, float64", random_chain, 1e-10),
         Check("rational chains, exact", exact.chain_sides, 0.0),
     ),
-    controls=(Control("a residual net is no chain", residual_chain),),
+    controls=(
+        Control("a shortcut: no chain", residual_chain),
+        Control("biases kept", biases_kept),
+        Control("another input than ones", another_input),
+    ),
 )

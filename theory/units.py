@@ -39,12 +39,12 @@ CHANNELWISE_MODULES = (
 )
 CHANNELWISE = frozenset(
     "relu relu_ leaky_relu tanh sigmoid gelu silu elu softplus relu6 hardtanh dropout "
-    "max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool1d contiguous "
+    "max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool1d "
     "adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d".split()
 )
 MOVES = frozenset(
     "flatten view reshape permute transpose squeeze unsqueeze cat concat chunk split "
-    "getitem size getattr".split()
+    "getitem size getattr contiguous".split()
 )
 SUMS = frozenset("add add_ iadd sub sub_ isub".split())
 
@@ -94,10 +94,26 @@ class Units:
 
     @classmethod
     def of(cls, graph: Graph) -> "Units":
-        """Return the units of a traced network."""
+        """Return the units of a traced network.
+
+        Raises:
+            ValueError: a tensor whose first axis is not the batch, or a rearrangement
+                that the labels cannot follow; `audit` needs no units.
+        """
+        if graph.turned:
+            raise ValueError(
+                f"the first axis of {graph.turned[0]} is not the batch, so its entries "
+                "belong to no single unit; use batch_first=True, or audit the network"
+            )
         labeller = _Labeller(graph)
         for node in graph.nodes:
-            labeller.values[node] = labeller.visit(node)
+            try:
+                labeller.values[node] = labeller.visit(node)
+            except (RuntimeError, IndexError) as error:
+                raise ValueError(
+                    f"units cannot be followed through {node.name}: {error}; "
+                    "audit the network, which needs none"
+                ) from error
         return cls(
             tuple(labeller.owners),
             tuple(labeller.layers),
