@@ -25,7 +25,7 @@ from random import Random
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import grad
+from torch.func import grad_and_value
 
 from theory import exact, random_networks, scores
 from theory.claim import Check, Claim, Control, Sides
@@ -57,15 +57,16 @@ def synflow(network: Network, shape: tuple[int, ...]) -> Parameters:
     """
     positive, x = absolute(network), ones(network, shape)
     theta = positive.parameters
-    result = scores.saliency(positive, x, torch.sum)
-    flow = float(positive(theta, x).sum())
+    both = grad_and_value(lambda p, z: positive(p, z).sum(), argnums=(0, 1))
+    (slopes, slope), value = both(theta, x)
+    result = {name: slopes[name] * p for name, p in theta.items()}
+    flow, entering = float(value), float(slope.sum())
     finite = all(bool(torch.isfinite(score).all()) for score in result.values())
     if not finite or (flow == 0 and float(positive(_averaging(theta), x).sum()) > 0):
         raise OverflowError(
             f"SynFlow scores {'underflow' if finite else 'overflow'} the network's "
             "precision; rank by log_synflow, which has no such range"
         )
-    entering = float(grad(lambda z: positive(theta, z).sum())(x).sum())
     if not abs(entering - flow) <= torch.finfo(x.dtype).eps ** 0.5 * abs(flow):
         warnings.warn(
             f"SynFlow is not conserved: R = {flow:.3g}, <dR/dx, x> = {entering:.3g}; "
