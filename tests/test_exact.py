@@ -31,22 +31,29 @@ def keys(dag: RationalDag) -> list[tuple[tuple[int, int] | int, str]]:
     ]
 
 
+def without_kinks(dag: RationalDag) -> RationalDag:
+    """The same values, but the identity at every unit that stands at its kink."""
+    units: list[Fraction] = []
+    slopes = list(dag.slopes)
+    for j, slope in enumerate(dag.slopes):
+        into = ((w, units[i]) for (i, k), w in dag.weights.items() if k == j)
+        z = sum((w * a for w, a in into), dag.biases.get(j, Fraction(0)))
+        z = dag.inputs.get(j, z)
+        units.append(z if z > 0 or j in dag.inputs else slope * z)
+        slopes[j] = Fraction(1) if z == 0 else slope
+    return replace(dag, slopes=tuple(slopes))
+
+
 @given(sources())
 def test_dual_numbers_are_the_exact_limit_of_differences(rng: Random) -> None:
-    """R is quadratic along one parameter while no unit changes its sign."""
-    dag = exact.random_dag(rng)
+    """Away from kinks R is quadratic along one parameter: no error of order h."""
+    dag = without_kinks(exact.random_dag(rng))
     for key, at in keys(dag):
         h = Fraction(1, 10**30)
         up, down = moved(dag, key, at, h), moved(dag, key, at, -h)
         value, slope = dag.objective(key, at)
-        right, left = (up - value) / h, (value - down) / h
         assert value == dag.objective(None)[0]
-        # at a kink the derivative from the left is taken (z > 0 else slope); one whose
-        # effect on R is of second order leaves the two quotients apart by O(h) only
-        if abs(right - left) < Fraction(1, 10**15):
-            assert abs((right + left) / 2 - slope) <= abs(right - left)
-        else:
-            assert min(abs(right - slope), abs(left - slope)) < Fraction(1, 10**15)
+        assert (up - down) / (2 * h) == slope
 
 
 def in_torch(dag: RationalDag) -> dict[tuple[int, int], float]:
@@ -78,9 +85,8 @@ def in_torch(dag: RationalDag) -> dict[tuple[int, int], float]:
 
 @given(sources())
 def test_saliency_agrees_with_autograd(rng: Random) -> None:
-    dag = exact.random_dag(rng)
-    if not any(i for i, _ in dag.weights):
-        return
+    # at a kink, float64 may fall on the other side of it than the fractions
+    dag = without_kinks(exact.random_dag(rng))
     ours, torchs = dag.saliency(), in_torch(dag)
     scale = 1 + sum(abs(float(s)) for s in ours.values())
     for edge in dag.weights:
