@@ -19,6 +19,7 @@ from theory.log_synflow import log_synflow
 from theory.networks import Network, describe
 from theory.synflow import (
     CLAIM,
+    _averaging,
     absolute,
     chain_factors,
     ones,
@@ -247,6 +248,19 @@ def test_scores_that_are_not_conserved_are_never_passed_silently(
     model = nn.Sequential(nn.Linear(2, 3), last).double()
     with pytest.warns(RuntimeWarning, match=NOT_CONSERVED):
         synflow(Network.of(model), (2,))
+
+
+def test_averaging_keeps_the_zeros_and_each_row_sums_to_at_most_one() -> None:
+    averages = _averaging(
+        {
+            "linear": torch.tensor([[0.5, 0.0, 2.0, 1.0]]),
+            "affine": torch.tensor([0.0, 3.0]),
+            "conv": torch.ones(3, 2, 1, 2),
+        }
+    )
+    assert averages["linear"].tolist() == [[0.25, 0.0, 0.25, 0.25]]
+    assert averages["affine"].tolist() == [0.0, 1.0]
+    assert torch.equal(averages["conv"], torch.full((3, 2, 1, 2), 0.25))
 
 
 def test_underflow_is_an_error_and_a_broken_path_is_not() -> None:
