@@ -13,6 +13,7 @@ from torch import Tensor
 
 from theory.masks import (
     Masks,
+    Scope,
     collapsed,
     counts,
     exponential,
@@ -227,3 +228,31 @@ def test_steps_out_of_range_are_refused(step: int, steps: int) -> None:
     for schedule in (exponential, linear):
         with pytest.raises(ValueError, match=rf"got {step} of {steps}"):
             schedule(0.5, step, steps)
+
+
+@given(scores(), densities(), densities(), st.sampled_from(["global", "layer"]))
+def test_pruned_stays_pruned(
+    score: dict[str, Tensor], first: float, second: float, scope: Scope
+) -> None:
+    low, high = sorted((first, second))
+    earlier = keep_largest({k: -s for k, s in score.items()}, high, scope=scope)
+    mask = keep_largest(score, low, scope=scope, among=earlier)
+    assert all(bool((earlier[name] | ~mask[name]).all()) for name in mask)
+    groups = [list(score)] if scope == "global" else [[name] for name in score]
+    for names in groups:
+        # The oracle ranks the live scores alone, in the same order.
+        live = [v for n in names for v in score[n][earlier[n]].tolist()]
+        chosen = [v for n in names for v in mask[n][earlier[n]].tolist()]
+        count = kept(sum(score[n].numel() for n in names), low)
+        assert chosen == sorted_oracle(live, count)
+
+
+def test_an_earlier_mask_must_fit_and_hold_enough() -> None:
+    score = {"a": torch.arange(4.0)}
+    earlier = {"a": torch.tensor([True, True, False, False])}
+    assert keep_largest(score, 0.25, among=earlier)["a"].tolist() == [0, 1, 0, 0]
+    with pytest.raises(ValueError, match=r"cannot keep 3 parameters: .* left 2;"):
+        keep_largest(score, 0.75, among=earlier)
+    for wrong in ({}, {"b": earlier["a"]}, {"a": earlier["a"][:3]}):
+        with pytest.raises(ValueError, match="one earlier mask for each score"):
+            keep_largest(score, 0.25, among=wrong)

@@ -18,6 +18,7 @@ from jaxtyping import Bool, Shaped
 from torch import Tensor
 
 from theory.networks import Parameters
+from theory.selection import lowest
 
 Masks = dict[str, Bool[Tensor, "..."]]
 Scope = Literal["global", "layer"]
@@ -41,7 +42,11 @@ def kept(size: int, density: float) -> int:
 
 
 def keep_largest(
-    scores: Mapping[str, Tensor], density: float, *, scope: Scope = "global"
+    scores: Mapping[str, Tensor],
+    density: float,
+    *,
+    scope: Scope = "global",
+    among: Masks | None = None,
 ) -> Masks:
     """Return the mask of the largest scores, by exact count with the tie rule above.
 
@@ -51,9 +56,12 @@ def keep_largest(
             (the logarithm of a zero score), NaN is not.
         density: fraction kept, of all parameters or of each layer.
         scope: "global" ranks all together; "layer" keeps the fraction in each.
+        among: an earlier mask; what it pruned stays pruned, whatever its score. The
+            density is still a fraction of all parameters.
 
     Raises:
-        ValueError: no scores, NaN scores, density outside [0, 1], unknown scope.
+        ValueError: no scores, NaN scores, density outside [0, 1] or larger than that of
+            `among`, unknown scope, masks that do not fit.
     """
     if not scores:
         raise ValueError("expected the scores of at least one parameter, got none")
@@ -63,36 +71,55 @@ def keep_largest(
                 f"the scores of {name} have NaN entries, which cannot be ranked; "
                 "score in float64 or in the log domain"
             )
+    shapes = {name: score.shape for name, score in scores.items()}
+    if among is not None and {n: mask.shape for n, mask in among.items()} != shapes:
+        raise ValueError(
+            f"expected one earlier mask for each score, {shapes}, got "
+            f"{ {name: mask.shape for name, mask in among.items()} }"
+        )
     if scope == "layer":
-        return {
-            name: keep_largest({name: score}, density)[name]
+        parts = [
+            keep_largest({name: score}, density, among=among and {name: among[name]})
             for name, score in scores.items()
-        }
+        ]
+        return {name: mask for part in parts for name, mask in part.items()}
     if scope != "global":
         raise ValueError(f"expected scope 'global' or 'layer', got {scope!r}")
-    flat = torch.cat([score.detach().reshape(-1).cpu() for score in scores.values()])
-    mask = _top(flat.numpy(), kept(flat.numel(), density))
+    flat, earlier = _flat(scores), None if among is None else _flat(among)
+    mask = _top(flat, kept(flat.size, density), earlier)
     sizes = [score.numel() for score in scores.values()]
-    parts = torch.split(torch.from_numpy(mask), sizes)
+    split = torch.split(torch.from_numpy(mask), sizes)
     return {
         name: part.view(score.shape).to(score.device)
-        for (name, score), part in zip(scores.items(), parts, strict=True)
+        for (name, score), part in zip(scores.items(), split, strict=True)
     }
 
 
-def _top(values: Shaped[np.ndarray, " size"], count: int) -> Bool[np.ndarray, " size"]:
-    """Return a mask of the `count` largest values; the first of equal ones win.
+def _flat(tensors: Mapping[str, Tensor]) -> Shaped[np.ndarray, " size"]:
+    """Return all entries of all tensors in the order of the tie rule."""
+    parts = [tensor.detach().reshape(-1).cpu() for tensor in tensors.values()]
+    flat: np.ndarray = torch.cat(parts).numpy()
+    return flat
 
-    A partition finds the smallest kept value in linear time; all values above it are
-    kept, and of those equal to it as many as are still missing, from the front.
-    """
-    if count == 0:
-        return np.zeros(values.size, dtype=bool)
-    place = values.size - count
-    threshold = np.partition(values, place)[place]
-    mask: np.ndarray = values > threshold
-    ties = np.flatnonzero(values == threshold)
-    mask[ties[: count - int(mask.sum())]] = True
+
+def _top(
+    values: Shaped[np.ndarray, " size"],
+    count: int,
+    among: Bool[np.ndarray, " size"] | None = None,
+) -> Bool[np.ndarray, " size"]:
+    """Return a mask of the `count` largest values; the first of equal ones win."""
+    if among is not None:
+        live = np.flatnonzero(among)
+        if count > live.size:
+            raise ValueError(
+                f"cannot keep {count} parameters: the earlier mask left {live.size}; "
+                "densities must not increase"
+            )
+        result = np.zeros(values.size, dtype=bool)
+        result[live] = _top(values[live], count)
+        return result
+    mask = np.ones(values.size, dtype=bool)
+    mask[lowest(values, values.size - count).positions] = False
     return mask
 
 

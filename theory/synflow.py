@@ -62,7 +62,7 @@ def synflow(network: Network, shape: tuple[int, ...]) -> Parameters:
     result = {name: slopes[name] * p for name, p in theta.items()}
     flow, entering = float(value), float(slope.sum())
     finite = all(bool(torch.isfinite(score).all()) for score in result.values())
-    if not finite or (flow == 0 and float(positive(_averaging(theta), x).sum()) > 0):
+    if not finite or (flow == 0 and float(positive(averaging(theta), x).sum()) > 0):
         raise OverflowError(
             f"SynFlow scores {'underflow' if finite else 'overflow'} the network's "
             "precision; rank by log_synflow, which has no such range"
@@ -78,7 +78,7 @@ def synflow(network: Network, shape: tuple[int, ...]) -> Parameters:
     return result
 
 
-def _averaging(theta: Parameters) -> Parameters:
+def averaging(theta: Parameters) -> Parameters:
     """Return weights with the same zeros that average what they read: no underflow."""
     return {
         name: (p > 0).to(p.dtype) / (p[0].numel() if p.dim() > 1 else 1)

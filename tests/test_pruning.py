@@ -1,0 +1,220 @@
+"""Algorithm 1: exact counts at every step, pruned stays pruned, re-scored each time."""
+
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from random import Random
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from purity import unchanged
+from strategies import Case, cases
+from torch import Tensor, nn
+
+from theory import random_networks, scores
+from theory.masks import counts, exponential, keep_largest, kept, linear, masked
+from theory.networks import Network, Parameters
+from theory.pruning import (
+    Score,
+    Step,
+    masks_after,
+    one_at_a_time,
+    prune,
+    schedule,
+)
+from theory.synflow import absolute, synflow
+
+DESCENTS = st.lists(st.floats(0, 1), min_size=1, max_size=5).map(
+    lambda found: sorted(found, reverse=True)
+)
+
+
+def size(network: Network) -> int:
+    return sum(network.parameters[name].numel() for name in network.prunable)
+
+
+def score_of(case: Case, kind: str) -> Score:
+    if kind == "magnitude":
+        return scores.magnitude
+    function = {"snip": scores.snip, "signed": scores.saliency}[kind]
+    return lambda network: function(network, case.x, case.readout)
+
+
+def naive(
+    network: Network, score: Score, densities: list[float], scope: str
+) -> list[dict[str, Tensor]]:
+    """Algorithm 1 word by word."""
+    masks = {n: torch.ones_like(network.parameters[n]).bool() for n in network.prunable}
+    result = []
+    for density in densities:
+        now = replace(network, parameters=masked(network.parameters, masks))
+        values = score(now)
+        prunable = {name: values[name] for name in network.prunable}
+        masks = keep_largest(prunable, density, scope=scope, among=masks)  # type: ignore[arg-type]
+        result.append(masks)
+    return result
+
+
+@given(
+    cases(),
+    DESCENTS,
+    st.sampled_from(["magnitude", "snip", "signed"]),
+    st.sampled_from(["global", "layer"]),
+)
+def test_the_steps_are_algorithm_1(
+    case: Case, densities: list[float], kind: str, scope: str
+) -> None:
+    network, score = case.network, score_of(case, kind)
+    with unchanged(case.model):
+        steps = list(prune(network, score, densities, scope=scope))  # type: ignore[arg-type]
+    expected = naive(network, score, densities, scope)
+    assert len(steps) == len(densities)
+    for number, (step, masks) in enumerate(zip(steps, expected, strict=True), start=1):
+        found = masks_after(network, steps[:number])
+        assert all(torch.equal(found[name], masks[name]) for name in masks)
+        assert step.number == number and step.counts == counts(masks)
+        assert step.remaining == sum(counts(masks).values())
+        assert step.collapsed == tuple(n for n, m in masks.items() if not m.any())
+
+
+@given(cases(), DESCENTS)
+def test_a_step_reports_the_scores_it_saw(case: Case, densities: list[float]) -> None:
+    network = case.network
+    alive = {n: torch.ones_like(network.parameters[n]).bool() for n in network.prunable}
+    for step in prune(network, scores.magnitude, densities):
+        values = {n: network.parameters[n].abs() for n in alive}
+        before = torch.cat([values[n][alive[n]] for n in alive])
+        gone = []
+        for name, mask in alive.items():
+            assert step.totals[name] == pytest.approx(float(values[name][mask].sum()))
+            taken = values[name].flatten()[step.gone[name]]
+            assert step.removed[name] == pytest.approx(float(taken.sum()))
+            assert bool(mask.flatten()[step.gone[name]].all())
+            assert step.gone[name].dtype == torch.int64
+            gone.append(taken)
+            mask.view(-1)[step.gone[name]] = False
+        after, taken = torch.cat([values[n][alive[n]] for n in alive]), torch.cat(gone)
+        assert step.lowest == min(before.tolist(), default=float("inf"))
+        assert step.highest_removed == max(taken.tolist(), default=-float("inf"))
+        assert step.lowest_kept == min(after.tolist(), default=float("inf"))
+        assert step.prune_size == sum(step.removed.values())
+        assert step.cut_size == max(step.totals.values())
+
+
+def test_pruned_weights_are_zero_when_the_next_step_scores() -> None:
+    network = Network.of(nn.Linear(4, 2))
+    seen: list[int] = []
+
+    def score(now: Network) -> Parameters:
+        seen.append(int((now.parameters["0.weight"] == 0).sum()))
+        # The zeros score highest: were they not excluded, they would come back.
+        return {name: -p.abs() for name, p in now.parameters.items()}
+
+    steps = list(prune(network, score, [0.75, 0.5, 0.25]))
+    assert seen == [0, 2, 4] and steps[-1].remaining == 2
+    assert sum(len(step.gone["0.weight"]) for step in steps) == 6
+
+
+@pytest.mark.parametrize("rule", [exponential, linear])
+@given(density=st.floats(1e-3, 1), steps=st.integers(1, 30))
+def test_the_schedule_in_closed_form_at_every_step(
+    rule: type[exponential], density: float, steps: int
+) -> None:
+    found = schedule(density, steps, rule)
+    assert len(found) == steps and found[-1] == pytest.approx(density, abs=1e-15)
+    for k, value in enumerate(found, start=1):
+        closed = density ** (k / steps)
+        if rule is linear:
+            closed = 1 - (1 - density) * k / steps
+        assert value == pytest.approx(closed, abs=1e-15)
+    assert all(a >= b for a, b in pairwise([1.0, *found]))
+
+
+def test_counts_follow_the_schedule() -> None:
+    network = Network.of(nn.Sequential(nn.Linear(9, 30), nn.ReLU(), nn.Linear(30, 7)))
+    for rule in (exponential, linear):
+        densities = schedule(0.01, 10, rule)
+        steps = list(prune(network, scores.magnitude, densities))
+        expected = [kept(9 * 30 + 30 * 7, density) for density in densities]
+        assert [step.remaining for step in steps] == expected
+    assert schedule(0.25, 2) == [0.5, 0.25]  # exponential by default
+
+
+@given(cases(random_networks.mlp), st.integers(0, 3))
+def test_one_parameter_at_a_time(case: Case, last: int) -> None:
+    network = case.network
+    last = min(last, size(network))
+    densities = one_at_a_time(network, last)
+    found = [s.remaining for s in prune(network, scores.magnitude, densities)]
+    assert found == list(range(size(network) - 1, last - 1, -1))
+
+
+def test_one_at_a_time_down_to_nothing_by_default() -> None:
+    network = Network.of(nn.Linear(2, 2))
+    assert one_at_a_time(network) == [0.75, 0.5, 0.25, 0.0]
+    assert one_at_a_time(network, 4) == []
+    for last in (-1, 5):
+        with pytest.raises(ValueError, match=f"to keep 0 to 4 parameters, got {last}"):
+            one_at_a_time(network, last)
+
+
+def safe_run(rng: Random, densities: list[float]) -> tuple[Network, list[Step]]:
+    network = absolute(Network.of(random_networks.mlp(rng, bias=False)))
+    shape = (network.parameters[network.prunable[0]].shape[1],)
+    score = partial(synflow, shape=shape)
+    return network, list(prune(network, score, densities, safe=True))
+
+
+@given(st.randoms(use_true_random=False), DESCENTS)
+def test_a_safe_run_keeps_prune_size_below_cut_size(
+    rng: Random, densities: list[float]
+) -> None:
+    network, steps = safe_run(rng, densities)
+    assert all(step.prune_size < step.cut_size or not step.prune_size for step in steps)
+    # It reached every density in turn, or ends with a step that could remove nothing.
+    reached = {step.remaining for step in steps}
+    wanted = [kept(size(network), density) for density in densities]
+    stuck = not any(len(p) for p in steps[-1].gone.values())
+    assert steps[-1].remaining == wanted[-1] or stuck
+    assert {target for target in wanted if target > steps[-1].remaining} <= reached
+    assert [step.number for step in steps] == list(range(1, len(steps) + 1))
+
+
+def test_a_safe_run_to_nothing_leaves_one_weight_a_layer() -> None:
+    model = nn.Sequential(*(nn.Linear(5, 5, bias=False) for _ in range(4)))
+    network = absolute(Network.of(model))
+    for safe, remaining in ((True, 4), (False, 0)):
+        score = partial(synflow, shape=(5,))
+        *_, last = prune(network, score, [0.5, 0.0], safe=safe)
+        assert last.remaining == remaining
+        assert bool(last.collapsed) is not safe
+        assert last.counts == dict.fromkeys(network.prunable, remaining // 4)
+
+
+def test_refuses_what_it_cannot_do() -> None:
+    network = Network.of(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1)))
+    with pytest.raises(ValueError, match=r"step 2 must keep 6 of the 3 parameters"):
+        list(prune(network, scores.magnitude, [0.5, 1.0]))
+    with pytest.raises(ValueError, match=r"step 2 must keep 4 of the 2 parameters"):
+        list(prune(network, scores.magnitude, [0.5, 1.0], scope="layer"))
+    with pytest.raises(ValueError, match="got 'layer' and safe=True"):
+        list(prune(network, scores.magnitude, [0.5], scope="layer", safe=True))
+    with pytest.raises(ValueError, match="got 'row' and safe=False"):
+        list(prune(network, scores.magnitude, [0.5], scope="row"))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"density in \[0, 1\]"):
+        list(prune(network, scores.magnitude, [1.5]))
+
+    def invalid(now: Network) -> Parameters:
+        return {name: p * float("nan") for name, p in now.parameters.items()}
+
+    with pytest.raises(ValueError, match="step 1: layers with NaN scores"):
+        list(prune(network, invalid, [0.5]))
+
+
+def test_masks_before_the_first_step_keep_everything() -> None:
+    network = Network.of(nn.Linear(2, 3))
+    masks = masks_after(network, [])
+    assert list(masks) == ["0.weight"] and masks["0.weight"].shape == (3, 2)
+    assert bool(masks["0.weight"].all()) and masks["0.weight"].dtype == torch.bool
