@@ -201,8 +201,6 @@ def test_refuses_what_it_cannot_do() -> None:
         list(prune(network, scores.magnitude, [0.5, 1.0], scope="layer"))
     with pytest.raises(ValueError, match="got 'layer' and safe=True"):
         list(prune(network, scores.magnitude, [0.5], scope="layer", safe=True))
-    with pytest.raises(ValueError, match="got 'row' and safe=False"):
-        list(prune(network, scores.magnitude, [0.5], scope="row"))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"density in \[0, 1\]"):
         list(prune(network, scores.magnitude, [1.5]))
 
@@ -218,3 +216,10 @@ def test_masks_before_the_first_step_keep_everything() -> None:
     masks = masks_after(network, [])
     assert list(masks) == ["0.weight"] and masks["0.weight"].shape == (3, 2)
     assert bool(masks["0.weight"].all()) and masks["0.weight"].dtype == torch.bool
+
+
+@pytest.mark.usefixtures("unchecked_types")
+def test_unknown_scope_is_refused() -> None:
+    network = Network.of(nn.Linear(2, 2))
+    with pytest.raises(ValueError, match="got 'row' and safe=False"):
+        list(prune(network, scores.magnitude, [0.5], scope="row"))  # type: ignore[arg-type]
