@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help figures test verify notebooks paper lint typecheck lock status results \
-	mutation clean
+	bench mutation clean
 
 # What is computed: `default` fits two CPU cores, `published` is the papers' own size.
 PROFILE := default
@@ -76,6 +76,10 @@ status: $(ENV) ## show which results are computed, missing or made by older code
 
 results: $(ENV) ## compare fresh records with the committed tables
 	$(PYTHON) -m experiments compare
+
+bench: $(ENV) ## time our code against peers or one gradient: ratios of one run
+	$(PYTHON) -m pytest -o addopts= -o filterwarnings= -p no:cacheprovider -q -s \
+	  --benchmark-columns=median,min,iqr,rounds tests/bench_*.py
 
 mutation: $(ENV) ## change theory/ on purpose and count the changes no test notices
 	$(PYTHON) -m mutmut run
