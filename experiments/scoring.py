@@ -9,6 +9,8 @@ from torch import Tensor
 
 from experiments import data
 from experiments.architectures import small_vgg, vgg_imagenet
+from experiments.evaluation import accuracy
+from experiments.recipes import Recipe
 from experiments.training import train
 from theory import scores, synflow
 from theory.networks import Network, Parameters, Readout, cross_entropy
@@ -67,28 +69,17 @@ def subject(
         if images == "imagenet":
             split = data.load("imagenet", per_class=1).train
             x, labels = data.batch(split, samples, balanced=False, generator=drawn)
-        accuracy = float("nan")
+        test_accuracy = float("nan")
     else:
         digits = data.load("digits")
         model = small_vgg(bias=bias, generator=initial)
-        model, _ = train(
-            model,
-            digits.train.images,
-            digits.train.labels,
-            epochs=epochs,
-            batch_size=64,
-            learning_rate=0.05,  # ours, as all of these: about 98 % of the test images
-            momentum=0.9,
-            weight_decay=5e-4,
-            cosine=True,
-            generator=order,
-        )
-        with torch.no_grad():
-            guesses = model(digits.test.images).argmax(1)
-        accuracy = float((guesses == digits.test.labels).double().mean())
+        # ours, as all of these: about 98 % of the test images
+        recipe = Recipe(epochs, 64, 0.05, weight_decay=5e-4, cosine=True)
+        model, _ = train(model, digits.train, recipe, generator=order)
+        test_accuracy = accuracy(model, digits.test)
         x, labels = data.batch(digits.train, samples, balanced=True, generator=drawn)
     network = Network.of(model, dtype=dtype)
-    return Subject(network, x, cross_entropy(labels), accuracy)
+    return Subject(network, x, cross_entropy(labels), test_accuracy)
 
 
 def score(subject: Subject, kind: Score, *, seed: int) -> Parameters:
