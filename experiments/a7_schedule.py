@@ -1,0 +1,100 @@
+"""Figure a7 (paper A, figure 7): the largest prune size over cut size of a run.
+
+Claim `maximal-critical-compression`: theorem 3 asks for a ratio below 1 at every
+iteration. Exponential and linear schedules of SynFlow with exact global masking, over
+iterations and compression; every cell is a run of its own. The prune size is the score
+that an iteration removes, the cut size the score of a layer: R, that of all paths.
+
+VGG-16 at CIFAR size, and at the paper's own size VGG-19 for ImageNet, in float32 as in
+the paper. SynFlow sees no data: the input is all ones.
+
+Deviations from the paper: the default grid has VGG-16 instead of VGG-19; of the
+published cells VGG-19 has those with 100 iterations to 10^3, and one to 10^2. Nothing
+is pruned at compression 1, where the paper has a ratio of 0. Ties are broken by
+position (the public code removes all of a tie), and biases are dropped (the public code
+keeps their absolute value; they are 0 at initialisation).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from experiments.architectures import vgg_cifar, vgg_imagenet
+from theory.masks import exponential, linear
+from theory.networks import Network
+from theory.pruning import schedule
+from theory.synflow_pruning import prune_synflow
+
+
+@dataclass(frozen=True)
+class Config:
+    """One run of Algorithm 1."""
+
+    architecture: Literal["vgg16-cifar", "vgg19-imagenet"]
+    schedule: Literal["exponential", "linear"]
+    iterations: int
+    compression_log10: float
+    """log10 of all prunable weights over those left at the end."""
+    seed: int = 0
+    """Of the initialisation."""
+
+
+SCHEDULES: tuple[Literal["exponential", "linear"], ...] = ("exponential", "linear")
+GRID = {
+    "default": tuple(
+        Config("vgg16-cifar", name, iterations, exponent, seed)
+        for exponents, seeds in (((1.0, 2.0, 3.0), 3), ((0.5, 1.5, 2.5), 1))
+        for name in SCHEDULES
+        for iterations in (1, 10, 20, 50, 100)
+        for exponent in exponents
+        for seed in range(seeds)
+    ),
+    "published": (
+        *(
+            Config("vgg19-imagenet", name, 100, 3.0, seed)
+            for name in SCHEDULES
+            for seed in range(5)
+        ),
+        Config("vgg19-imagenet", "exponential", 100, 2.0),
+    ),
+}
+
+
+def run(config: Config) -> list[dict[str, str | int | float]]:
+    """Return one row: the largest ratio, and the iteration `at` which it occurs.
+
+    `first_unsafe` is the first iteration with a ratio of 1 or more (0: there is none);
+    `emptied` counts the layers without a weight at the end. Iterations after the last
+    path is gone, where the cut size is 0, have no ratio.
+    """
+    (child,) = np.random.SeedSequence(config.seed).spawn(1)
+    initial = torch.Generator().manual_seed(
+        int(child.generate_state(1, np.uint64)[0]) >> 1
+    )
+    if config.architecture == "vgg16-cifar":
+        model, shape = vgg_cifar(16, 10, generator=initial), (3, 32, 32)
+    else:
+        model, shape = vgg_imagenet(19, generator=initial), (3, 224, 224)
+    network = Network.of(model, dtype=torch.float32)
+    del model
+    rule = {"exponential": exponential, "linear": linear}[config.schedule]
+    densities = schedule(10**-config.compression_log10, config.iterations, rule)
+    ratio, at, first_unsafe, left, emptied = 0.0, 0, 0, 0, 0
+    for step in prune_synflow(network, shape, densities):
+        left, emptied = step.remaining, len(step.collapsed)
+        if step.cut_size > 0 and step.prune_size / step.cut_size > ratio:
+            ratio, at = step.prune_size / step.cut_size, step.number
+        if not first_unsafe and step.prune_size >= step.cut_size:
+            first_unsafe = step.number
+    return [
+        {
+            "weights": sum(network.parameters[n].numel() for n in network.prunable),
+            "ratio": ratio,
+            "at": at,
+            "first_unsafe": first_unsafe,
+            "left": left,
+            "emptied": emptied,
+        }
+    ]
