@@ -18,10 +18,10 @@ keeps their absolute value; they are 0 at initialisation).
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 
 from experiments.architectures import vgg_cifar, vgg_imagenet
+from experiments.seeds import generators
 from theory.masks import exponential, linear
 from theory.networks import Network
 from theory.pruning import schedule
@@ -69,10 +69,7 @@ def run(config: Config) -> list[dict[str, str | int | float]]:
     `emptied` counts the layers without a weight at the end. Iterations after the last
     path is gone, where the cut size is 0, have no ratio.
     """
-    (child,) = np.random.SeedSequence(config.seed).spawn(1)
-    initial = torch.Generator().manual_seed(
-        int(child.generate_state(1, np.uint64)[0]) >> 1
-    )
+    (initial,) = generators(config.seed, 1)
     if config.architecture == "vgg16-cifar":
         model, shape = vgg_cifar(16, 10, generator=initial), (3, 32, 32)
     else:

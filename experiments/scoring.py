@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,6 +10,7 @@ from experiments import data
 from experiments.architectures import small_vgg, vgg_imagenet
 from experiments.evaluation import accuracy
 from experiments.recipes import Recipe
+from experiments.seeds import generators
 from experiments.training import train
 from theory import scores, synflow
 from theory.networks import Network, Parameters, Readout, cross_entropy
@@ -57,10 +57,7 @@ def subject(
             f"{architecture} sees images from {expected} and only the small VGG is "
             f"trained; got {images!r} and epochs={epochs}"
         )
-    initial, drawn, order = (
-        torch.Generator().manual_seed(int(child.generate_state(1, np.uint64)[0]) >> 1)
-        for child in np.random.SeedSequence(seed).spawn(3)
-    )
+    initial, drawn, order = generators(seed, 3)
     dtype = torch.float64 if double else torch.float32
     if architecture == "vgg19-imagenet":
         model = vgg_imagenet(19, generator=initial)
