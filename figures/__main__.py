@@ -7,11 +7,13 @@ import matplotlib
 import tyro
 
 from experiments.store import write_atomic
-from figures import common
+from figures import common, evidence
 
 
 def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()) -> None:
     """Draw figures as PDF and PNG from the committed tables, and write the captions.
+
+    With all figures comes the list of what is fragile in the published evidence.
 
     Args:
         names: which figures; all of them if none is named.
@@ -27,6 +29,10 @@ def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()) -> None:
         caption = drawings[name].caption(tables).strip() + "%\n"
         write_atomic(common.GENERATED / f"{name}.tex", caption.encode())
         print(f"{name}: figures/output/{name}.pdf and .png")
+    if not names:
+        points = evidence.evidence(tables) + "\n"
+        write_atomic(common.GENERATED / "evidence.tex", points.encode())
+        print("evidence: paper/generated/evidence.tex")
 
 
 if __name__ == "__main__":

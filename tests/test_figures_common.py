@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from figures import common
+from figures import common, evidence
 from figures.__main__ import main
 
 matplotlib.use("Agg")
@@ -86,5 +86,10 @@ def test_main_writes_files_and_refuses_unknown_names(
     assert (tmp_path / "generated" / "small.tex").read_text() == "Slope $1.0$.%\n"
     assert (tmp_path / "small.pdf").read_bytes().startswith(b"%PDF")
     assert (tmp_path / "small.png").read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "generated" / "evidence.tex").exists()
+    monkeypatch.setattr(evidence, "evidence", lambda tables: r"\item A point.")
+    main()
+    written = (tmp_path / "generated" / "evidence.tex").read_text()
+    assert written == "\\item A point.\n"
     with pytest.raises(ValueError, match=r"unknown figures \['smal'\].*\['small'\]"):
         main(("smal",))

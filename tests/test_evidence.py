@@ -1,0 +1,121 @@
+"""The list of fragile evidence: each number recomputed from the files by other code."""
+
+import csv
+from collections import defaultdict
+from statistics import mean
+
+import pytest
+from test_figures import latex_faults
+
+from figures import common, evidence
+
+TABLES = common.read_tables()
+POINTS = evidence.evidence(TABLES).split(r"\item ")[1:]
+
+
+def published(name: str) -> list[dict[str, str]]:
+    with open(common.PUBLISHED / f"{name}.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def ours(name: str) -> list[dict[str, str]]:
+    with open(common.RESULTS / f"{name}.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+FIG1 = [row for row in published("fig1_fig6_accuracy") if row["figure"] == "fig1"]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_every_point_is_a_sentence_with_a_number(point: str) -> None:
+    assert not latex_faults(point)
+    assert "nan" not in point.split() and point.strip().endswith(".")
+    assert any(character.isdigit() for character in point) or "pretrained" in point
+
+
+def test_best_epoch() -> None:
+    lift = [
+        float(row["top1_max_over_epochs_percent"]) - float(row["top1_final_percent"])
+        for row in FIG1
+    ]
+    text = evidence.best_epoch(TABLES)
+    assert f"by {mean(lift):.2f} points on average and by {max(lift):.2f}" in text
+    assert min(lift) >= 0 and f"the {len(lift)} runs" in text
+
+
+def test_hand_set_cuts() -> None:
+    largest: dict[tuple[str, str], float] = defaultdict(float)
+    for row in FIG1:
+        if float(row["layers_fully_pruned"]) == 0:
+            run = row["method"], row["replicate"]
+            largest[run] = max(largest[run], float(row["compression_log10"]))
+    text = evidence.hand_set_cuts(TABLES)
+    for method in ("random", "snip", "grasp", "synflow"):
+        runs = [value for (name, _), value in largest.items() if name == method]
+        assert f"{method} ${mean(runs):.2f}$" in text
+    assert "magnitude" not in text  # drawn where it was computed
+
+
+def test_no_rewinding() -> None:
+    dense = [
+        float(row["top1_before_training_percent"])
+        for row in published("fig5a_imp_accuracy")
+        if float(row["compression_log10"]) == 0
+    ]
+    text = evidence.no_rewinding(TABLES)
+    assert f"{min(dense):.1f} to {max(dense):.1f} per cent" in text
+    for rewind, name in (("False", "without rewinding"), ("True", "with it")):
+        initial = [
+            100 * float(row["initial_accuracy"])
+            for row in ours("a5a_imp_iterations")
+            if row["rewind"] == rewind
+            and float(row["compression_log10"]) == 0
+            and int(row["iterations"]) > 1
+            and row["dataset"] == "digits"
+        ]
+        assert f"{mean(initial):.1f} {name}" in text
+
+
+def test_ties() -> None:
+    rows = [
+        row
+        for row in published("fig2_layer_fraction")
+        if row["method"] == "grasp" and float(row["compression_log2"]) == 1
+    ]
+    kept = sum(int(row["weights_remaining"]) for row in rows)
+    assert f"and kept {kept:,}" in evidence.ties(TABLES)
+    assert kept < sum(int(row["layer_size"]) for row in rows) // 2
+
+
+def test_collapsed_runs() -> None:
+    text = evidence.collapsed_run(TABLES)
+    assert text.startswith("SynFlow did collapse: 1 of the 3 published runs")
+    ends = {row["key"]: row for row in ours("a11_maximal_compression")}
+    plain = [
+        row
+        for row in ends.values()
+        if (row["kind"], row["iterations"], row["double"]) == ("plain", "100", "False")
+    ]
+    safe = [row for row in ends.values() if row["kind"] == "safe"]
+    gone = sum(int(float(row["emptied"])) > 0 for row in plain)
+    assert f"{len(plain)} runs" in text and f"possible compression {gone} " in text
+    assert f"{len(safe)} safe runs 0 collapse" in text
+
+
+def test_not_pretrained() -> None:
+    rows = {
+        (row["method"], row["layer"], row["file_label"]): row["abs_mean_score"]
+        for row in published("fig4_layer_scores")
+    }
+    same = {
+        method
+        for method in {method for method, _, _ in rows}
+        if all(
+            value == rows[method, layer, "pretrained"]
+            for (name, layer, label), value in rows.items()
+            if name == method and label == "initialization"
+        )
+    }
+    assert f"those of {', '.join(sorted(same))} are in all" in evidence.not_pretrained(
+        TABLES
+    )
