@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 
 from experiments.architectures import vgg_cifar
+from experiments.seeds import generators
 from theory.networks import Network
 from theory.proof_checker import follow
 from theory.pruning import Step, schedule
@@ -79,10 +79,7 @@ def run(config: Config) -> list[Row]:
 
 
 def _network(seed: int, *, double: bool) -> Network:
-    (child,) = np.random.SeedSequence(seed).spawn(1)
-    initial = torch.Generator().manual_seed(
-        int(child.generate_state(1, np.uint64)[0]) >> 1
-    )
+    (initial,) = generators(seed, 1)
     dtype = torch.float64 if double else torch.float32
     return Network.of(vgg_cifar(16, 10, generator=initial), dtype=dtype)
 

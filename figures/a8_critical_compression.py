@@ -1,0 +1,223 @@
+"""Figure a8 (new): critical compression, predicted and measured."""
+
+from typing import Any, Literal
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures.common import PAGE, Tables
+
+SCORES = {
+    "random": ("random", "C7", "o"),
+    "magnitude": ("magnitude", "C1", "s"),
+    "snip": ("SNIP", "C2", "^"),
+    "taylor_fo": ("Taylor-FO", "0.2", "+"),
+    "grasp": ("GraSP", "C4", "v"),
+    "saliency": ("signed saliency", "C6", "X"),
+    "synflow": ("SynFlow", "C0", "D"),
+}
+PREDICTED = ("random", "magnitude", "synflow")
+ITERATED = {
+    "magnitude": ("magnitude, 100 iterations", "C1", "s"),
+    "snip": ("SNIP, 100 iterations", "C2", "^"),
+    "synflow": ("SynFlow, 100 iterations", "C0", "D"),
+}
+LIMITS: dict[str, tuple[str, Literal["-", "--", ":"]]] = {
+    "layers": ("one weight a layer, $N / L$", "-"),
+    "shortest": ("one shortest path", "--"),
+    "bound": (r"equal scores, $N / (N - N_{\max} + 1)$", ":"),
+}
+
+
+def draw(tables: Tables) -> Figure:
+    """Return measured over predicted, and all scores over the architectures."""
+    rows = _compressions(tables["a8_critical_compression"])
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(PAGE, 3.0), width_ratios=(1, 2.1)
+    )
+    _agreement(left, rows[rows["steps"] == 1])
+    _overview(right, rows)
+    handles, labels = right.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=5)
+    return figure
+
+
+def caption(tables: Tables) -> str:
+    """Return the caption: ratios to the predictions, and where safe SynFlow ends."""
+    rows = _compressions(tables["a8_critical_compression"])
+    single = rows[rows["steps"] == 1]
+    middle = (single["measured"] / single["predicted"]).groupby(single["score"])
+    low, high = middle.min(), middle.max()
+    within = (
+        (single["measured"] >= single["predicted_high"])
+        & (single["measured"] <= single["predicted_low"])
+    ).groupby(single["score"])
+    random, magnitude = within.sum()["random"], within.sum()["magnitude"]
+    safe = rows[rows["safe"]]
+    chains = safe[safe["shortest"] == safe["layers"]]
+    exact = int((chains["critical_count"] == chains["layers"]).sum())
+    residual = safe[safe["shortest"] < safe["layers"]]
+    slack = single[single["score"] == "synflow"]
+    slack_factor = (slack["measured"] / slack["bound_compression"]).min()
+    seeds = rows.groupby("architecture")["seed"].nunique()
+    return (
+        r"Critical compression $\rho_\mathrm{cr}$ (claim \ref{one-shot-collapse}): "
+        "the largest without an empty layer, exact counts, networks at "
+        f"initialisation, {seeds.max()} initialisations of the small networks and "
+        f"{seeds.min()} of the others; points are single runs. Left: one-shot pruning "
+        "against the predicted median; bars lead from the 5\\,\\% to the 95\\,\\% "
+        f"quantile of the prediction, which hold {random} of "
+        f"{within.size()['random']} random and {magnitude} of "
+        f"{within.size()['magnitude']} magnitude runs (bars leave out the fluctuation "
+        "of a count around its mean: magnitude on residual networks). SynFlow's "
+        "prediction takes a score for $|\\theta|$ times a constant of the layer; "
+        f"measured over predicted is {low['synflow']:.2f} to {high['synflow']:.2f}, "
+        "most where the border of small feature maps spreads the constant. Right: all "
+        "scores, in grey the ceilings and the compression of equal scores in each "
+        "layer, the least that conserved scores allow; one-shot SynFlow is at "
+        f"least {slack_factor:.2f} times above it. SNIP and Taylor-FO "
+        f"($|S|$ and $S^2$) rank alike: {_equal(single)}. Large symbols: iterated "
+        "pruning (open: 100 exponential steps, by bisection; "
+        f"{_violations(rows)}). Safe SynFlow (stars) leaves exactly one weight a layer "
+        f"in {exact} of {len(chains)} runs on chains; {_residual(residual)}."
+    )
+
+
+def _equal(single: pd.DataFrame) -> str:
+    keys = ["architecture", "seed"]
+    counts = single.set_index([*keys, "score"])["critical_count"].unstack("score")
+    same = int((counts["snip"] == counts["taylor_fo"]).sum())
+    return f"the same count in {same} of {len(counts)} networks"
+
+
+def _violations(rows: pd.DataFrame) -> str:
+    searched = rows[rows["steps"] > 1]
+    return (
+        f"{int(searched['violations'].sum())} of {int(searched['probes'].sum())} "
+        "counts tried contradict a single boundary"
+    )
+
+
+def _residual(runs: pd.DataFrame) -> str:
+    if runs.empty:
+        return "no residual network was run"
+    names = " and ".join(_name(n) for n in runs["architecture"].unique())
+    low, high = runs["measured"].min(), runs["measured"].max()
+    return (
+        f"in {names} a step empties a layer already at "
+        f"$\\rho = {low:.1f}$ to ${high:.1f}$, which disconnects nothing; it ends on "
+        f"a path of {int(runs['left'].min())} to {int(runs['left'].max())} weights, "
+        f"the shortest having {int(runs['shortest'].min())} (open stars)"
+    )
+
+
+def _compressions(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with counts turned into compressions N / count."""
+    weights = table["weights"]
+    return table.assign(
+        measured=weights / table["critical_count"],
+        predicted=weights / table["expected"],
+        predicted_low=weights / table["expected_low"],
+        predicted_high=weights / table["expected_high"],
+        bound_compression=weights / table["bound"],
+        path_compression=weights / table["left"],
+    )
+
+
+def _agreement(ax: Axes, rows: pd.DataFrame) -> None:
+    for score in PREDICTED:
+        label, colour, marker = SCORES[score]
+        own = rows[rows["score"] == score]
+        bars = [
+            np.maximum(own["predicted"] - own["predicted_high"], 0),
+            np.maximum(own["predicted_low"] - own["predicted"], 0),
+        ]
+        ax.errorbar(
+            own["predicted"],
+            own["measured"],
+            xerr=bars,
+            ls="",
+            marker=marker,
+            ms=2.5,
+            color=colour,
+            elinewidth=0.5,
+            alpha=0.8,
+            label=label,
+        )
+    ends = (1.0, 4e4)
+    ax.plot(ends, ends, color="0.3", lw=0.6, marker="", zorder=0)
+    ax.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
+    ax.set_xlabel(r"predicted $\rho_\mathrm{cr}$ (weights / weights kept)")
+    ax.set_ylabel(r"measured $\rho_\mathrm{cr}$ (weights / weights kept)")
+
+
+def _overview(ax: Axes, rows: pd.DataFrame) -> None:
+    names = list(dict.fromkeys(rows["architecture"]))
+    place = rows["architecture"].map(names.index)
+    networks = rows.groupby("architecture", sort=False).first()
+    for column, (label, dashes) in LIMITS.items():
+        ceiling = networks["weights"] / networks[column]
+        ax.hlines(
+            ceiling,
+            np.arange(len(names)) - 0.42,
+            np.arange(len(names)) + 0.42,
+            colors="0.45",
+            linestyles=dashes,
+            linewidth=0.8,
+            label=label,
+        )
+    style: dict[str, Any] = {"ls": "", "markerfacecolor": "none"}
+    for number, (score, (label, colour, marker)) in enumerate(SCORES.items()):
+        own = rows[(rows["score"] == score) & (rows["steps"] == 1)]
+        at = place[own.index] + 0.1 * (number - 3)
+        ax.plot(
+            at, own["measured"], ls="", marker=marker, ms=2.5, color=colour, label=label
+        )
+    for score, (label, colour, marker) in ITERATED.items():
+        own = rows[(rows["score"] == score) & (rows["steps"] > 1)]
+        at = place[own.index] + 0.1 * (list(SCORES).index(score) - 3)
+        ax.plot(
+            at, own["measured"], marker=marker, ms=5, color=colour, label=label, **style
+        )
+    safe = rows[rows["safe"]]
+    at = place[safe.index]
+    ax.plot(
+        at,
+        safe["measured"],
+        ls="",
+        marker="*",
+        ms=6,
+        color="C3",
+        label="safe SynFlow",
+    )
+    paths = safe[safe["left"] < safe["critical_count"]]
+    ax.plot(
+        place[paths.index],
+        paths["path_compression"],
+        marker="*",
+        ms=6,
+        color="C3",
+        label="safe SynFlow, last path",
+        **style,
+    )
+    ax.set(yscale="log", ylabel=r"$\rho_\mathrm{cr}$ (weights / weights kept)")
+    ax.set_xticks(range(len(names)), [_name(n) for n in names], rotation=35, ha="right")
+    ax.set_xlabel("architecture (name)")
+    ax.grid(axis="x", visible=False)
+
+
+def _name(architecture: str) -> str:
+    for old, new in (
+        ("wide_resnet", "WideResNet-"),
+        ("resnet", "ResNet-"),
+        ("small_vgg", "small VGG"),
+        ("vgg", "VGG-"),
+        ("lenet_300_100", "LeNet-300-100"),
+        ("fc", "FC"),
+    ):
+        if architecture.startswith(old):
+            return architecture.replace(old, new, 1)
+    return architecture
