@@ -5,17 +5,36 @@ from pathlib import Path
 
 import pytest
 
-from theory import layer_scaling, network_conservation, neuron_conservation, synflow
+from theory import (
+    critical_compression,
+    gradient_flow,
+    layer_collapse,
+    layer_scaling,
+    network_conservation,
+    neuron_conservation,
+    synflow,
+)
 from theory.claim import Claim
 from theory.ledger import CLAIMS
 
 ROOT = Path(__file__).parents[1]
-MODULES = (neuron_conservation, network_conservation, layer_scaling, synflow)
+MODULES = (
+    neuron_conservation,
+    network_conservation,
+    layer_scaling,
+    synflow,
+    layer_collapse,
+    critical_compression,
+    gradient_flow,
+)
 
 FIGURES = {
     "neuron-conservation": "a3_neuron_conservation",
     "network-conservation": "a4_layer_size",  # layers are cuts
     "layer-size-scaling": "a4_layer_size",
+    "one-shot-collapse": "a8_critical_compression",
+    "maximal-critical-compression": "a9_dropping_hypotheses",
+    "gradient-flow-conservation": "a10_gradient_flow",
 }
 WITHOUT_FIGURE = {"synflow-factorisation": "an identity that holds to the last digit"}
 

@@ -13,7 +13,15 @@ from random import Random
 import numpy as np
 import torch
 
-from theory import layer_scaling, network_conservation, neuron_conservation, synflow
+from theory import (
+    critical_compression,
+    gradient_flow,
+    layer_collapse,
+    layer_scaling,
+    network_conservation,
+    neuron_conservation,
+    synflow,
+)
 from theory.claim import Check, Claim, Control
 
 CLAIMS: tuple[Claim, ...] = (
@@ -21,6 +29,9 @@ CLAIMS: tuple[Claim, ...] = (
     network_conservation.CLAIM,
     layer_scaling.CLAIM,
     synflow.CLAIM,
+    layer_collapse.CLAIM,
+    critical_compression.CLAIM,
+    gradient_flow.CLAIM,
 )
 
 COUNTER_EXAMPLE = 1e-3
