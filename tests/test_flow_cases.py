@@ -23,6 +23,7 @@ from theory.flow_cases import (
     units_descended,
 )
 from theory.flow_solver import gradient_of
+from theory.gradient_descent import Sgd
 from theory.networks import Network, describe
 
 
@@ -162,7 +163,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     return calls
 
 
-def test_the_first_step_is_a_tenth_of_the_length(
+def test_every_step_moves_by_a_tenth_of_the_length(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls, seen = recorded(monkeypatch), set()
@@ -170,15 +171,15 @@ def test_the_first_step_is_a_tenth_of_the_length(
         layers_descended(random_networks.mlp(Random(seed), bias=False), Random(seed))
         start, gradients, _, sgd, case = calls[-1]
         assert isinstance(start, dict) and isinstance(gradients, list)
-        slope = length(gradients[0](start))
-        expected = length(start) / (10 * slope) if slope else length(start) / 10
-        rate, momentum, decay = (getattr(sgd, k) for k in ("rate", "momentum", "decay"))
-        assert rate == pytest.approx(expected, rel=tolerance(1000)) and isinstance(
-            case, str
-        )
-        seen.add((momentum, round(decay * rate, 9)))
+        assert isinstance(sgd, Sgd) and isinstance(case, str) and sgd.rate == 0.1
+        for scale in (1.0, 1e10):
+            theta = {name: scale * p for name, p in start.items()}
+            slope = length(gradients[0](theta))
+            expected = pytest.approx(length(theta), rel=tolerance(1000))
+            assert slope in (0.0, expected)
+        seen.add((sgd.momentum, sgd.decay))
         assert len(gradients) == 4
-    assert seen == {(m, d) for m in (0.0, 0.5, 0.9) for d in (0.0, 0.1)}
+    assert seen == {(m, d) for m in (0.0, 0.5, 0.9) for d in (0.0, 1.0)}
 
 
 def test_every_step_has_its_batch_and_its_loss() -> None:

@@ -141,16 +141,14 @@ def descended(
 ) -> Sides:
     """Return Q after each step of SGD, measured and by the recursion.
 
-    Every batch has a loss of its own, momentum and decay are random, and the first
-    step moves the parameters by a tenth of their length. `change` acts on every
+    Every batch has a loss of its own, scaled to a gradient as long as the parameters,
+    so that no step overflows; momentum and decay are random. `change` acts on every
     gradient before its step (for negative controls).
     """
     slopes = [gradient_of(network, x, random_networks.readout(rng)) for x in xs]
-    gradients = [_changed(slope, change) for slope in slopes]
-    start = network.parameters
-    rate = length(start) / (10 * (length(gradients[0](start)) or 1.0))
-    sgd = Sgd(rate, rng.choice([0.0, 0.5, 0.9]), rng.choice([0.0, 0.1 / rate]))
-    return descent_sides(start, gradients, law, sgd, describe(network))
+    gradients = [_scaled(slope, change) for slope in slopes]
+    sgd = Sgd(0.1, rng.choice([0.0, 0.5, 0.9]), rng.choice([0.0, 1.0]))
+    return descent_sides(network.parameters, gradients, law, sgd, describe(network))
 
 
 def layers_descended(model: nn.Module, rng: Random) -> Sides:
@@ -170,5 +168,10 @@ def length(parameters: Parameters) -> float:
     return math.sqrt(sum(float((p**2).sum()) for p in parameters.values()))
 
 
-def _changed(gradient: Gradient, change: Callable[[Tensor], Tensor]) -> Gradient:
-    return lambda theta: {k: change(slope) for k, slope in gradient(theta).items()}
+def _scaled(gradient: Gradient, change: Callable[[Tensor], Tensor]) -> Gradient:
+    def scaled(theta: Parameters) -> Parameters:
+        slopes = {k: change(slope) for k, slope in gradient(theta).items()}
+        factor = length(theta) / (length(slopes) or 1.0)
+        return {k: factor * slope for k, slope in slopes.items()}
+
+    return scaled
