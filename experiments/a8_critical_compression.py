@@ -2,8 +2,10 @@
 
 Claims `one-shot-collapse` and `maximal-critical-compression`. For every score and
 architecture the smallest count of kept weights that leaves no layer empty, exact: from
-ranks for one-shot pruning, by bisection over integer counts for iterated pruning, and
-for the safe SynFlow schedule from one run to its end. Nothing is read off a grid.
+ranks for one-shot pruning and by bisection over integer counts for iterated pruning;
+nothing is read off a grid. A safe SynFlow run goes to its end: in a chain the weights
+it leaves are the critical count; in a residual network, where a layer may empty and a
+path survive, the count before the step that empties one is only an upper bound of it.
 
 Networks are at initialisation and see class-balanced digits (small VGG) or Gaussian
 images with uniform labels, generated. Large ones are scored in float32. The paper has
@@ -81,8 +83,22 @@ def _grid(
 
 
 GRID = {
-    "default": _grid(1, (*SMALL, "vgg11", "fc5"), ("small_vgg",), 10),
-    "published": _grid(5, tuple(BUILDERS), SMALL, 100),
+    "default": (
+        *_grid(1, (*SMALL, "vgg11", "fc5"), ("small_vgg",), 10),
+        *(
+            Config("small_vgg", score, steps=100, double=True)
+            for score in ("random", "grasp", "taylor_fo", "saliency")
+        ),
+    ),
+    "published": (
+        *_grid(5, tuple(BUILDERS), SMALL, 100),
+        *(
+            Config(name, score, steps=100, double=True, seed=seed)
+            for name in SMALL
+            for score in ("random", "grasp", "taylor_fo", "saliency")
+            for seed in range(3)
+        ),
+    ),
 }
 
 LEVELS = (0.05, 0.5, 0.95)
@@ -93,12 +109,13 @@ def run(config: Config) -> list[Row]:
     """Return one row: the critical count, its prediction, and both ceilings.
 
     `critical_count` weights leave no layer empty and one fewer empties `first_layer`.
-    In a safe run it is the count after the last step without an empty layer, and `left`
-    the weights that it cannot remove. `shortest` is the number of weights on a shortest
-    path, `bound` = N - N_max + 1. `expected_low`, `expected` and `expected_high` are
-    predicted counts: quantiles at `LEVELS` for random scores, magnitude and SynFlow;
-    for the other scores all three are `bound`. `violations` counts probes around an
-    iterated critical count whose collapse is not monotone, of `probes`.
+    In a safe run it is the count after the last step without an empty layer (an upper
+    bound: a step removes many), and `left` the weights that it cannot remove.
+    `shortest` is the number of weights on a shortest path, `bound` = N - N_max + 1.
+    `expected_low`, `expected` and `expected_high` are predicted counts: quantiles at
+    `LEVELS` for random scores, magnitude and SynFlow; for the other scores all three
+    are `bound`. `violations` counts probes around an iterated critical count whose
+    collapse is not monotone, of `probes`.
     """
     network, x, labels, draws = subject(
         config.architecture,

@@ -42,7 +42,7 @@ def first_failures(
 
 
 def boundaries(network: Network, shape: tuple[int, ...], steps: int) -> dict[str, int]:
-    """Return counts whose run does not fail in a way that to one less does."""
+    """Return for each failure the smallest count found whose run does not fail."""
     size = _size(network)
 
     @cache

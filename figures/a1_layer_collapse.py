@@ -89,8 +89,9 @@ def caption(tables: Tables) -> str:
         "Test accuracy after pruning at initialisation and training. Left: VGG5 on "
         f"digits, {int(one['prunable_weights'])} weights, {int(one['epochs'])} epochs, "
         f"last epoch; middle: the authors' VGG-16 on CIFAR-100, their choice of the "
-        "best test epoch. Lines are means over 3 seeds, bands their smallest and "
-        r"largest values. Below: the critical compression of each seed, ours exact to "
+        f"best test epoch. Lines are means over {ours['seed'].nunique()} seeds (theirs "
+        f"{theirs['replicate'].nunique()}), bands their smallest and largest values. "
+        "Below: the critical compression of each seed, ours exact to "
         "one weight; dashed the limit $N / L$; crosses, where the authors cut their "
         "curves by hand. log10 of ours, mean (smallest to largest): "
         f"{_criticals(ours)}; the limit is {limit:.3f}. In the authors' table the "
@@ -100,7 +101,7 @@ def caption(tables: Tables) -> str:
         f"output), theirs by {_lift(theirs)}; lines are means over methods and seeds, "
         "bands the range. An epoch chosen on held-out images changes ours by "
         f"{100 * (alive['validated_accuracy'] - alive['final_accuracy']).mean():+.2f} "
-        f"on average. {_sign(ours, theirs)} Networks without a path "
+        f"points on average. {_sign(ours, theirs)} Networks without a path "
         f"({_pathless(ours)} runs) are not trained: they name one class."
     )
 

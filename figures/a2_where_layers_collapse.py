@@ -96,7 +96,9 @@ def caption(tables: Tables) -> str:
         "weights alike. SNIP and GraSP see "
         f"{ours['samples'].max():.0f} generated Gaussian images, the authors' 10 of "
         "each ImageNet class; their GraSP very probably keeps the lowest scores, and "
-        f"is drawn beside ours reversed. {_synflow(ours)}"
+        "is drawn beside ours reversed. Their masks drop ties together, which "
+        "magnitude and random scores hardly have; biases are not prunable in either. "
+        f"{_synflow(ours, theirs)}"
     )
 
 
@@ -127,16 +129,24 @@ def _layers(numbers: list[int]) -> str:
     return ", ".join(f"conv {n}" if n < 17 else f"fc{n - 16}" for n in numbers)
 
 
-def _synflow(ours: pd.DataFrame) -> str:
+def _synflow(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
     rows = ours[ours["score"] == "synflow"]
     runs = rows.groupby(["seed", "exponent"])["remaining"]
     empty = int((runs.min() == 0).sum())
-    largest = int(rows["exponent"].max())
-    left = int(runs.sum().xs(largest, level="exponent").iloc[0])
+    targets = sorted(rows["exponent"].unique())
+    left = int(runs.sum().xs(targets[-1], level="exponent").iloc[0])
+    sizes = rows.drop_duplicates("layer")["size"]
+    their = theirs[theirs["title"] == "SynFlow"]
+    counts = their.groupby("compression_log2")["weights_remaining"]
+    first = int(counts.min()[counts.min() == 0].index.min())
+    listed = ", ".join(f"2^{{{exponent}}}" for exponent in targets)
     return (
-        f"SynFlow empties a layer in {empty} of {len(runs)} runs up to "
-        f"$2^{{{largest}}}$, where {left} weights are left for 19 layers; theirs at "
-        "$2^{23}$ only, where 17 are."
+        f"SynFlow ({rows['seed'].nunique()} initialisations) empties a layer in "
+        f"{empty} of {len(runs)} runs to ${listed}$; at the last {left} weights are "
+        f"left for {len(sizes)} layers. Theirs empties one at $2^{{{first}}}$ first, "
+        f"where {int(counts.sum()[first])} are: more than "
+        f"$N / L = 10^{{{np.log10(sizes.sum() / len(sizes)):.3f}}}$, where any method "
+        "must."
     )
 
 

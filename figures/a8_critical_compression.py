@@ -20,11 +20,6 @@ SCORES = {
     "synflow": ("SynFlow", "C0", "D"),
 }
 PREDICTED = ("random", "magnitude", "synflow")
-ITERATED = {
-    "magnitude": ("magnitude, 100 iterations", "C1", "s"),
-    "snip": ("SNIP, 100 iterations", "C2", "^"),
-    "synflow": ("SynFlow, 100 iterations", "C0", "D"),
-}
 LIMITS: dict[str, tuple[str, Literal["-", "--", ":"]]] = {
     "layers": ("one weight a layer, $N / L$", "-"),
     "shortest": ("one shortest path", "--"),
@@ -77,17 +72,17 @@ def caption(tables: Tables) -> str:
         f"measured over predicted is {low['synflow']:.2f} to {high['synflow']:.2f}, "
         "most where the border of small feature maps spreads the constant. Right: all "
         "scores, in grey the ceilings and the compression of equal scores in each "
-        "layer, the least that conserved scores allow; one-shot SynFlow is at "
-        f"least {slack_factor:.2f} times above it. SNIP and Taylor-FO "
-        f"($|S|$ and $S^2$) rank alike: {_equal(single)}. Large symbols: iterated "
-        "pruning (open: 100 exponential steps, by bisection; "
-        f"{_violations(rows)}). Safe SynFlow (stars) leaves exactly one weight a layer "
-        f"in {exact} of {len(chains)} runs on chains; {_residual(residual)}."
+        "layer, in chains the least that conserved scores allow; one-shot SynFlow is "
+        f"at least at {slack_factor:.2f} times that. SNIP and Taylor-FO "
+        f"($|S|$ and $S^2$) rank alike: {_equal(single)}. Large open symbols: every "
+        f"score iterated in {rows['steps'].max()} exponential steps, by bisection "
+        f"({_violations(rows)}). Safe SynFlow (stars) leaves exactly one weight a "
+        f"layer in {exact} of {len(chains)} runs on chains; {_residual(residual)}."
     )
 
 
 def _equal(single: pd.DataFrame) -> str:
-    keys = ["architecture", "seed"]
+    keys = ["architecture", "seed", "samples"]
     counts = single.set_index([*keys, "score"])["critical_count"].unstack("score")
     same = int((counts["snip"] == counts["taylor_fo"]).sum())
     return f"the same count in {same} of {len(counts)} networks"
@@ -105,12 +100,10 @@ def _residual(runs: pd.DataFrame) -> str:
     if runs.empty:
         return "no residual network was run"
     names = " and ".join(_name(n) for n in runs["architecture"].unique())
-    low, high = runs["measured"].min(), runs["measured"].max()
     return (
-        f"in {names} a step empties a layer already at "
-        f"$\\rho = {low:.1f}$ to ${high:.1f}$, which disconnects nothing; it ends on "
-        f"a path of {int(runs['left'].min())} to {int(runs['left'].max())} weights, "
-        f"the shortest having {int(runs['shortest'].min())} (open stars)"
+        f"in {names} a layer may empty long before, which disconnects nothing, and it "
+        f"ends on a path of {int(runs['left'].min())} to {int(runs['left'].max())} "
+        f"weights, the shortest having {int(runs['shortest'].min())} (open stars)"
     )
 
 
@@ -176,33 +169,32 @@ def _overview(ax: Axes, rows: pd.DataFrame) -> None:
         ax.plot(
             at, own["measured"], ls="", marker=marker, ms=2.5, color=colour, label=label
         )
-    for score, (label, colour, marker) in ITERATED.items():
-        own = rows[(rows["score"] == score) & (rows["steps"] > 1)]
-        at = place[own.index] + 0.1 * (list(SCORES).index(score) - 3)
+        again = rows[(rows["score"] == score) & (rows["steps"] > 1)]
+        at = place[again.index] + 0.1 * (number - 3)
+        name = "iterated" if score == "synflow" else None
         ax.plot(
-            at, own["measured"], marker=marker, ms=5, color=colour, label=label, **style
+            at,
+            again["measured"],
+            marker=marker,
+            ms=5,
+            color=colour,
+            label=name,
+            **style,
         )
     safe = rows[rows["safe"]]
-    at = place[safe.index]
-    ax.plot(
-        at,
-        safe["measured"],
-        ls="",
-        marker="*",
-        ms=6,
-        color="C3",
-        label="safe SynFlow",
-    )
-    paths = safe[safe["left"] < safe["critical_count"]]
-    ax.plot(
-        place[paths.index],
-        paths["path_compression"],
-        marker="*",
-        ms=6,
-        color="C3",
-        label="safe SynFlow, last path",
-        **style,
-    )
+    chain = safe["shortest"] == safe["layers"]
+    star: dict[str, Any] = {"ls": "", "marker": "*", "ms": 6, "color": "C3"}
+    for part, label, face in (
+        (safe[chain], "safe SynFlow", "C3"),
+        (safe[~chain], "safe SynFlow, last path", "none"),
+    ):
+        ax.plot(
+            place[part.index],
+            part["path_compression"],
+            label=label,
+            markerfacecolor=face,
+            **star,
+        )
     ax.set(yscale="log", ylabel=r"$\rho_\mathrm{cr}$ (weights / weights kept)")
     ax.set_xticks(range(len(names)), [_name(n) for n in names], rotation=35, ha="right")
     ax.set_xlabel("architecture (name)")

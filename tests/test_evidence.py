@@ -37,6 +37,7 @@ def test_best_epoch() -> None:
     lift = [
         float(row["top1_max_over_epochs_percent"]) - float(row["top1_final_percent"])
         for row in FIG1
+        if float(row["layers_fully_pruned"]) == 0
     ]
     text = evidence.best_epoch(TABLES)
     assert f"by {mean(lift):.2f} points on average and by {max(lift):.2f}" in text
@@ -52,7 +53,13 @@ def test_hand_set_cuts() -> None:
     text = evidence.hand_set_cuts(TABLES)
     for method in ("random", "snip", "grasp", "synflow"):
         runs = [value for (name, _), value in largest.items() if name == method]
-        assert f"{method} ${mean(runs):.2f}$" in text
+        assert f"{evidence.TITLES[method]} ${mean(runs):.2f}$" in text
+        drawn = max(
+            float(row["compression_log10"])
+            for row in FIG1
+            if row["method"] == method and row["drawn_in_figure"] == "1"
+        )
+        assert (drawn > mean(runs)) == (method == "synflow")
     assert "magnitude" not in text  # drawn where it was computed
 
 
@@ -74,6 +81,43 @@ def test_no_rewinding() -> None:
             and row["dataset"] == "digits"
         ]
         assert f"{mean(initial):.1f} {name}" in text
+
+
+def test_grasp_sign() -> None:
+    totals = [
+        (row["images"], int(row["epochs"]) > 0, float(row["total"]))
+        for row in ours("a4_layer_size")
+        if row["score"] == "grasp"
+    ]
+    text = evidence.grasp_sign(TABLES)
+    for images, trained in (
+        ("generated", False),
+        ("digits", False),
+        ("digits", True),
+    ):
+        own = [t for name, after, t in totals if (name, after) == (images, trained)]
+        assert f"in {sum(t > 0 for t in own)} of {len(own)} " in text
+    final: dict[str, dict[float, list[float]]] = {}
+    for row in ours("a1_layer_collapse"):
+        if row["dataset"] == "digits":
+            by = final.setdefault(row["method"], defaultdict(list))
+            accuracy = 100 * float(row["final_accuracy"])
+            by[float(row["compression_log10"])].append(accuracy)
+    right, wrong = final["grasp"], final["grasp-reversed"]
+    change = [mean(wrong[at]) - mean(right[at]) for at in right]
+    assert f"${min(change):+.1f}$ to ${max(change):+.1f}$ points" in text
+
+
+def test_single_precision() -> None:
+    ends = {row["key"]: row for row in ours("a11_maximal_compression")}
+    shares = [
+        100 * float(row["differing"]) / float(row["left"])
+        for row in ends.values()
+        if row["kind"] == "precision"
+    ]
+    text = evidence.single_precision(TABLES)
+    assert f"{min(shares):.1f} to {max(shares):.1f} per cent" in text
+    assert f"({len(shares)} initialisations)" in text
 
 
 def test_ties() -> None:

@@ -19,8 +19,8 @@ from theory.log_synflow import log_synflow
 from theory.networks import Network, describe
 from theory.synflow import (
     CLAIM,
-    averaging,
     absolute,
+    averaging,
     chain_factors,
     ones,
     random_chain,

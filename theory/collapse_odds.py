@@ -10,7 +10,8 @@ N_S parameters is wholly pruned with probability C(N - N_S, n) / C(N, n), so
     P(critical count <= n) = P(no layer empty) = sum over S of (-1)^|S| P(S empty).
 
 Exact, by inclusion-exclusion: the signed number of sets S of each size N_S is the
-coefficient of x^(N_S) in prod_l (1 - x^(N_l)). The smallest layer goes first.
+coefficient of x^(N_S) in prod_l (1 - x^(N_l)). The smallest layer is the likeliest
+to go first.
 
 **Different distributions** (magnitude at initialisation). Scores are independent, with
 P(score > t) = tail_l(t) in layer l, and M_l is the layer's largest. The layer with the
@@ -19,8 +20,8 @@ smallest M_l empties first, when the threshold t passes it:
     P(min_l M_l > t) = prod_l (1 - (1 - tail_l(t))^(N_l)).              (exact)
 
 About sum_k N_k tail_k(t) parameters are then kept: this second step replaces counts by
-their means. The layer of the smallest scale (the widest fan-in) goes first. Equal tails
-give back random pruning, as n -> N tail(t).
+their means. Scale, size and tail of a layer decide together whether its maximum is the
+smallest. Equal tails give back random pruning, as n -> N tail(t).
 
 All of this is ours; the paper reads collapse off a grid.
 """

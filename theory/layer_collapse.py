@@ -25,10 +25,10 @@ N parameters in layers of N_1, ..., N_L are ranked once and the n best of all ar
    inside the layers can only postpone the collapse. (The inequality is ours.)
 
 3. **Random scores**: the critical count is n or less with the probability that no layer
-   of a hypergeometric draw is empty; the smallest layer goes first.
+   of a hypergeometric draw is empty; the smallest layer is the likeliest to go first.
 
-4. **Magnitude**: the layer with the smallest max |theta| goes first: of independent
-   weights that of the smallest scale. For 3 and 4 see `theory.collapse_odds`.
+4. **Magnitude**: the layer with the smallest max |theta| goes first: scale, size and
+   tail of its distribution decide together. For 3 and 4 see `theory.collapse_odds`.
 
 Left sides: bisection over integer counts with real masks, or enumeration of all draws.
 Right sides: ranks and the closed forms. All in integers or fractions.
@@ -183,7 +183,7 @@ def _within(scores: Scores) -> ExactSides:
 
 CLAIM = Claim(
     label="one-shot-collapse",
-    title="One-shot pruning by conserved scores empties the largest layer first",
+    title="The critical compression of one ranking is known from ranks",
     statement="n_cr = max_l rank(best of l) ≤ N − N_max + 1, = for equal scores; "
     "random: P(n_cr ≤ n) = Σ_S (−1)^|S| C(N − N_S, n) / C(N, n)",
     source="Tanaka et al. 2020, arXiv 2006.05467, section 4; inequality and odds ours",

@@ -14,7 +14,7 @@ believed in nothing but the scores that it ranked. Of every step it asks, in thi
     inequality      R after >= R - prune size                               (conclusion)
 
 and in a chain without max-pooling R after = R - prune size if one layer alone was
-touched. The last two premises and the inequality give R after > 0: a path is left.
+touched. Prune size < R and the inequality give R after > 0: a path is left.
 
 The theorem is one step of an induction: with the premises met at a step its conclusions
 hold at that step, whatever went before. So a run is followed to its end past a premise

@@ -66,7 +66,8 @@ class Step:
     def cut_size(self) -> float:
         """Score of a whole layer; all have the same where theorem 2 makes them cuts.
 
-        The largest: inside a residual block a layer is no cut and has less.
+        The largest: inside a residual block a layer is no cut and has less. It is R if
+        some layer is a cut and no path uses a weight twice (else it may exceed R).
         """
         return max(self.totals.values())
 
@@ -115,7 +116,8 @@ def prune(
             that is left after each step; must not increase.
         scope: "global" or "layer", as in `masks.keep_largest`, with its tie rule.
         safe: reach a density in several steps, each re-scored, where one would have a
-            prune size >= cut size. The run ends early when no parameter can go.
+            prune size >= cut size (see `Step.cut_size` for when that is theorem 3's
+            premise). The run ends early when no parameter can go.
 
     Raises:
         ValueError: NaN scores, increasing densities, safe steps with scope "layer".

@@ -30,7 +30,8 @@ def prune_synflow(
         network: stays as it is; float32 halves time and memory, and changes masks.
         shape: of one sample, for the input of ones.
         densities: fraction of the prunable weights left after each step.
-        safe: take smaller steps where theorem 3 needs them; see `pruning.prune`.
+        safe: take smaller steps where theorem 3 needs them; see `pruning.prune`. No
+            layer may be used twice on a path.
 
     Raises:
         OverflowError: the products leave the range of the network's precision.

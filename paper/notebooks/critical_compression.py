@@ -93,8 +93,8 @@ for kept in exact_pruning.one_at_a_time(units, exact_pruning.synflow):
         print(f"{units.counts(kept)}   R = {units.flow(kept)}")
 
 # %% [markdown]
-# The run went down to one weight in each layer before a layer was empty. The smallest
-# share of $R$ that can be left there, for any weights (ours):
+# The run went down to one weight in each layer before a layer was empty. A lower bound
+# on the share of $R$ that is left there, for any weights (ours):
 
 # %%
 bound = critical_compression.surviving_share(len(weights), 3)

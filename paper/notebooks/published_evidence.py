@@ -87,13 +87,17 @@ print(final.round(1).to_string())
 # %% [markdown]
 # ## GraSP's sign
 #
-# Published scores of hidden units, and ours of layers: $\theta^T Hg$ is positive, the
-# published sums are negative. So the lowest of $-\theta^T Hg$ were removed where GraSP
-# removes the highest. What that does to a small network, in points of final accuracy:
+# Published sums of scores over hidden units are negative. Ours, of $\theta^T Hg$ over
+# layers at initialisation, are positive (after training they need not be). So very
+# probably the lowest of $-\theta^T Hg$ were removed where GraSP removes the highest.
+# What that does to a small network, in points of final accuracy:
 
 # %%
 summary = tables["published/fig3_summary"].query("method == 'grasp'")
 print(summary[["state", "in_sum", "out_sum"]].to_string(index=False))
+layers = tables["a4_layer_size"].query("score == 'grasp'")
+positive = (layers["total"] > 0).groupby([layers["architecture"], layers["epochs"]])
+print(positive.agg(positive="sum", layers="size").to_string())
 mine = tables["a1_layer_collapse"].query("dataset == 'digits'")
 signs = 100 * mine.pivot_table(
     index="compression_log10", columns="method", values="final_accuracy"
