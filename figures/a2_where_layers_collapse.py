@@ -136,7 +136,7 @@ def _synflow(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
     targets = sorted(rows["exponent"].unique())
     left = int(runs.sum().xs(targets[-1], level="exponent").iloc[0])
     sizes = rows.drop_duplicates("layer")["size"]
-    their = theirs[theirs["title"] == "SynFlow"]
+    their = theirs[theirs["method"] == "synflow"]
     counts = their.groupby("compression_log2")["weights_remaining"]
     first = int(counts.min()[counts.min() == 0].index.min())
     listed = ", ".join(f"2^{{{exponent}}}" for exponent in targets)
