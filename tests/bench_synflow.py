@@ -34,6 +34,7 @@ from theory.synflow_pruning import prune_synflow
 torch.set_num_threads(1)
 model = vgg_imagenet(19, generator=torch.Generator().manual_seed(0))
 network = Network.of(model, dtype=torch.float32)
+del model  # the network has a copy of its own
 *_, last = prune_synflow(network, (3, 224, 224), schedule(1e-3, 100))
 print(last.remaining)
 """

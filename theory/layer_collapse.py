@@ -99,9 +99,13 @@ def not_conserved(rng: Random) -> ExactSides:
 
 
 def both_signs(rng: Random) -> ExactSides:
-    """Return the bound for scores of both signs with one total, as the saliency has."""
-    layers = [[rng.randint(-5, 5) for _ in range(n - 1)] for n in _sizes(rng)]
-    return _within(_named([[*layer, 1 - sum(layer)] for layer in layers]))
+    """Return the bound for scores of both signs with one total, as the saliency has.
+
+    A layer of one weight with score C = 1 ranks behind what another layer pays for by
+    one very negative score.
+    """
+    large = [rng.randint(1, 5) for _ in range(rng.randint(2, 6))]
+    return _within(_named([[1], [*large, 1 - sum(large)]]))
 
 
 def negative_flow(rng: Random) -> ExactSides:
