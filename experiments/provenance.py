@@ -29,6 +29,7 @@ def collect(seconds: float) -> dict[str, Any]:
         "lock": lock_digest(CHECKOUT / "requirements.lock"),
         "python": platform.python_version(),
         **{package: version(package) for package in PACKAGES},
+        "torch": str(torch.__version__),  # names the build, which metadata need not
         "device": torch.cuda.get_device_name() if cuda else "cpu",
         "cuda": torch.version.cuda if cuda else None,
         "machine": platform.machine(),
