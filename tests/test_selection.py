@@ -60,6 +60,19 @@ def test_a_sample_that_misleads_is_found_out(monkeypatch: pytest.MonkeyPatch) ->
     assert set(range(0, 1000, 100)) < set(line.positions.tolist())
 
 
+def test_as_many_candidates_as_are_taken_are_too_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 15 samples below the pivot 14 are taken: the next must still be found."""
+    monkeypatch.setattr(selection, "SAMPLE", 60)
+    values = np.full(300, 99.0)
+    values[::5] = np.arange(60)
+    for count in range(30):
+        line = lowest(values, count)
+        assert line.positions.tolist() == list(range(0, 5 * count, 5))
+        assert line.following == count
+
+
 def test_the_candidates_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).random(1_000_000)
     found = selection._candidates(values, 40_000)

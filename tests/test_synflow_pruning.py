@@ -80,6 +80,14 @@ def test_leaving_the_range_of_the_precision_is_an_error(scale: float) -> None:
         list(prune_synflow(deep(scale), (2,), [0.5]))
 
 
+def test_a_single_output_underflows_too() -> None:
+    model = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 1, bias=False))
+    for parameter in model.double().parameters():
+        parameter.data.fill_(1e-200)
+    with pytest.raises(OverflowError, match=r"R = 0.0: .* rank by log_synflow$"):
+        list(prune_synflow(Network.of(model), (2,), [0.5]))
+
+
 def test_a_collapsed_network_is_no_underflow() -> None:
     *_, last = prune_synflow(deep(1.0), (2,), [0.5, 0.0, 0.0])
     assert last.remaining == 0 and last.cut_size == 0.0
