@@ -210,3 +210,11 @@ def test_the_controls_hold_once_the_hypothesis_is_back() -> None:
         claim.biased_layers(Random(seed)).defect() > COUNTER_EXAMPLE
         for seed in range(6)
     )
+
+
+def test_networks_with_another_activation_have_it() -> None:
+    for seed in range(5):
+        sides = claim.with_activation(nn.Tanh())(Random(seed))
+        again = claim.with_activation(nn.Tanh())(Random(seed))
+        assert "Tanh" in sides.case and again.case == sides.case
+        assert sides.defect() > COUNTER_EXAMPLE
