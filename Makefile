@@ -50,7 +50,10 @@ paper: figures ## build paper/main.pdf (needs LaTeX and latexmk)
 	@command -v latexmk >/dev/null || { echo "paper: everything up to paper/generated\
 	 is built, but latexmk is missing: install TeX Live (Debian: apt-get install latexmk\
 	 texlive-latex-base texlive-latex-recommended)" >&2; exit 1; }
-	cd paper && latexmk -pdf -silent -interaction=nonstopmode -halt-on-error main.tex
+	@# not -silent: with it latexmk's first run leaves BibTeX out
+	cd paper && latexmk -pdf -interaction=nonstopmode -halt-on-error main.tex \
+	  >latexmk.log 2>&1 || { tail -40 latexmk.log; exit 1; }
+	@if grep -i 'undefined' paper/main.log; then exit 1; fi
 
 lint: $(ENV) ## check format and style (ruff)
 	$(PYTHON) -m ruff format --check
@@ -86,7 +89,7 @@ mutation: $(ENV) ## change theory/ on purpose and count the changes no test noti
 
 clean: ## remove what is quickly made again (keeps records, data and .venv)
 	rm -rf paper/generated mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -f figures/output/*.pdf $(addprefix paper/main.,pdf aux bbl blg \
+	rm -f paper/latexmk.log figures/output/*.pdf $(addprefix paper/main.,pdf aux bbl blg \
 	  fdb_latexmk fls log out)
 
 # The stamp is written last, so a killed installation never counts as complete. A stale
