@@ -3,8 +3,10 @@
 Exit codes: 0 all is well, 1 something failed or differs, 2 wrong usage, 130 Ctrl-C.
 """
 
+import math
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
@@ -17,7 +19,7 @@ from experiments import store, tables
 from experiments.catalogue import Experiment, UsageError, load
 from experiments.comparison import difference
 from experiments.digest import key
-from experiments.sweep import Backend, Task, plan, sweep
+from experiments.sweep import STOPPED, Backend, Task, plan, sweep
 
 Names = tyro.conf.Positional[tuple[str, ...]]
 
@@ -37,6 +39,7 @@ def run(
     stale: bool = False,
     shard: str = "1/1",
     backend: Backend = "loky",
+    time_budget: float = math.inf,
 ) -> int:
     """Compute what neither a record nor a table holds, then write the tables.
 
@@ -53,11 +56,14 @@ def run(
             of 40 parts. Once all parts are done, `table` collects them.
         backend: Processes of this machine, or the dask cluster at
             DASK_SCHEDULER_ADDRESS, whose workers share this folder.
+        time_budget: Seconds after which nothing new begins and long configurations
+            stop at their next checkpoint; the same command goes on from there.
     """
+    deadline = time.time() + time_budget
     chosen, folder = load(names), store.root()
     tasks: list[Task] = []
     for experiment in chosen:
-        found = plan(experiment, folder, profile, stale, shard)
+        found = plan(experiment, folder, profile, stale, shard, deadline)
         if found:
             store.probe(folder / "records" / experiment.name)
             store.probe(folder / "results")
@@ -69,12 +75,15 @@ def run(
 def _compute(tasks: Sequence[Task], workers: int | None, backend: Backend) -> int:
     """Compute tasks under a progress bar, report what failed, return the exit code."""
     failures: list[str] = []
-    code = 0
+    stopped = code = 0
     try:
         with tqdm(total=len(tasks), unit="configuration", disable=not tasks) as bar:
             for task, failure in sweep(tasks, workers, backend):
                 bar.update()
-                failures += [f"failed: {task}\n{failure}"] if failure else []
+                if failure == STOPPED:
+                    stopped += 1
+                elif failure:
+                    failures.append(f"failed: {task}\n{failure}")
     except KeyboardInterrupt:
         kept = sum(task.path.exists() for task in tasks)
         _say(
@@ -88,6 +97,11 @@ def _compute(tasks: Sequence[Task], workers: int | None, backend: Backend) -> in
             "kept and the same command goes on; if memory ran out, use fewer --workers"
         )
         code = 1
+    if stopped:
+        _say(
+            f"time is up: {stopped} of {len(tasks)} configurations are not done; the "
+            "same command goes on from their checkpoints"
+        )
     if failures:
         _say("\n".join(failures))
         _say(f"{len(failures)} of {len(tasks)} configurations failed, see above")

@@ -6,6 +6,7 @@ moment, and the same command goes on from the records that are there.
 
 import contextlib
 import importlib
+import math
 import os
 import time
 import traceback
@@ -18,7 +19,7 @@ import joblib
 import torch
 from threadpoolctl import threadpool_limits
 
-from experiments import provenance, store, tables
+from experiments import cells, provenance, store, tables
 from experiments.catalogue import Experiment, UsageError
 from experiments.digest import key
 
@@ -32,13 +33,26 @@ class Task:
     run: Callable[[Any], list[store.Row]]
     config: Any
     path: Path
+    deadline: float = math.inf
+    """When to stop at the next checkpoint, in seconds of `time.time`."""
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of what is not finished."""
+        experiment = self.path.parent
+        return experiment.parents[1] / "checkpoints" / experiment.name / self.path.stem
 
     def __str__(self) -> str:
         return f"{self.path.parent.name} {self.path.stem}: {self.config}"
 
 
 def plan(
-    experiment: Experiment, folder: Path, profile: str, stale: bool, shard: str
+    experiment: Experiment,
+    folder: Path,
+    profile: str,
+    stale: bool,
+    shard: str,
+    deadline: float = math.inf,
 ) -> list[Task]:
     """Return the configurations of a profile and shard that are still to compute.
 
@@ -61,27 +75,38 @@ def plan(
             experiment.run,
             held[name].config,
             store.record_path(folder, experiment.name, name),
+            deadline,
         )
         for name in keys
         if held[name].state() in wanted
     ]
 
 
+STOPPED = "out of time"
+"""In place of a traceback: the time budget was spent before this was done."""
+
+
 def compute(task: Task) -> tuple[Task, str | None]:
     """Run one configuration, write its record, and return the traceback of a failure.
 
-    One thread only: the order of a sum, so its last digits, depends on their number.
+    In its place STOPPED, with nothing lost, if the deadline passed. One thread only:
+    the order of a sum, so its last digits, depends on their number.
     """
+    if time.time() >= task.deadline:
+        return task, STOPPED
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     start = time.perf_counter()
+    cell = cells.Cell(task.checkpoints, task.deadline)
     try:
-        with threadpool_limits(1):
+        with cells.opened(cell), threadpool_limits(1):
             rows = task.run(task.config)
-        check(rows, task.config)
-        made = provenance.collect(time.perf_counter() - start)
-        record = store.Record(task.path.stem, asdict(task.config), rows, made)
-        store.save(task.path, record)
+            check(rows, task.config)
+            made = provenance.collect(time.perf_counter() - start)
+            record = store.Record(task.path.stem, asdict(task.config), rows, made)
+            store.save(task.path, record)
+    except cells.OutOfTimeError:
+        return task, STOPPED
     except Exception:
         return task, traceback.format_exc()
     finally:

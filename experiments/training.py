@@ -65,7 +65,7 @@ def train(
         identity = _identity(model, splits, recipe, masks, generator)
     model = copy.deepcopy(model).train()
     optimizer = recipe.build(model.parameters())
-    run = _Run(model, optimizer, _prune(model, masks), split, recipe, generator)
+    run = _Run(model, optimizer, prune_in_place(model, masks), split, recipe, generator)
     rows: list[Row] = []
     # Dropout draws from the global random state: seed that, and give it back.
     with torch.random.fork_rng(run.cuda):
@@ -111,7 +111,7 @@ class _Run:
         losses, hits, rate = [], torch.zeros((), device=labels.device).long(), 0.0
         for step, chosen in enumerate(batches, first):
             rate = self.recipe.rate(step, len(batches))
-            loss, logits = self.step(images[chosen], labels[chosen], rate)
+            loss, logits = self.step_on(images[chosen], labels[chosen], rate)
             losses.append(loss)
             hits += (logits.argmax(1) == labels[chosen]).sum()
         values = torch.stack(losses).tolist()
@@ -126,23 +126,13 @@ class _Run:
         means = {"loss": total / len(labels), "accuracy": int(hits) / len(labels)}
         return {"epoch": number, "learning_rate": rate, **means}
 
-    def step(
+    def step_on(
         self, images: Tensor, labels: Tensor, rate: float
     ) -> tuple[Tensor, Tensor]:
         """Move the weights that are kept; return loss and logits from before."""
         crop, flip = self.recipe.crop, self.recipe.flip
         images = augmented(images, crop=crop, flip=flip, generator=self.generator)
-        logits = self.model(images)
-        loss = nn.functional.cross_entropy(logits, labels)
-        self.optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        for parameter, kept in self.masked:
-            if parameter.grad is not None:
-                parameter.grad.mul_(kept)  # on a CPU 20 times faster than masked_fill_
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        return loss.detach(), logits.detach()
+        return take_step(self.model, self.optimizer, self.masked, images, labels, rate)
 
     def state(self, rows: list[Row]) -> dict[str, Any]:
         """Return all that the next epoch depends on, and the rows so far."""
@@ -164,6 +154,37 @@ class _Run:
         for device, cuda in zip(self.cuda, state["cuda"], strict=True):
             torch.cuda.set_rng_state(cuda, device)
         return list(state["rows"])
+
+
+def take_step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    masked: list[tuple[nn.Parameter, Tensor]],
+    images: Tensor,
+    labels: Tensor,
+    rate: float,
+) -> tuple[Tensor, Tensor]:
+    """Take one step by the mean cross-entropy; return loss and logits from before.
+
+    Args:
+        model: in the mode that it trains in.
+        optimizer: of its parameters.
+        masked: as `prune_in_place` returns it.
+        images: of this step.
+        labels: of this step.
+        rate: learning rate of this step.
+    """
+    logits = model(images)
+    loss = nn.functional.cross_entropy(logits, labels)
+    optimizer.zero_grad()
+    torch.autograd.backward(loss)
+    for parameter, kept in masked:
+        if parameter.grad is not None:
+            parameter.grad.mul_(kept)  # on a CPU 20 times faster than masked_fill_
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    return loss.detach(), logits.detach()
 
 
 def _identity(
@@ -188,7 +209,7 @@ def _identity(
 
 
 @torch.no_grad()
-def _prune(
+def prune_in_place(
     model: nn.Module, masks: Mapping[str, Tensor]
 ) -> list[tuple[nn.Parameter, Tensor]]:
     """Zero what the masks remove; return each masked parameter with 1 where kept."""

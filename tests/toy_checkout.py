@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 MACHINERY: tuple[str, ...] = (
     "__init__",
     "__main__",
+    "cells",
     "catalogue",
     "comparison",
     "digest",

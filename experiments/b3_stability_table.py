@@ -1,0 +1,53 @@
+"""b3: stability to data order and pruning, IMP against random (paper B, figures 3, 10).
+
+The published profile is the paper's LeNet at its full size. Deviations: 54,000 training
+images (6,000 are held out), batches run across the ends of epochs, the last weights are
+measured; every initialisation has 4 data orders, so 6 pairs, and where the paper has
+one dense network an initialisation there is one for each order.
+"""
+
+from dataclasses import dataclass
+
+from experiments.lottery_cases import CASES
+from experiments.lottery_training import stability_rows
+from experiments.stability import Row
+
+
+@dataclass(frozen=True)
+class Config:
+    """A network, all its initialisations together."""
+
+    case: str
+    """Name in `lottery_cases.CASES`."""
+    rounds: int
+    """Of iterative magnitude pruning."""
+    initialisations: tuple[int, ...]
+    """Seeds of the samples."""
+    orders: int
+    """Data orders of each subnetwork."""
+    dense_orders: int
+    """Data orders of each dense network."""
+    double: bool
+    """Train in float64."""
+
+
+GRID = {
+    "default": tuple(
+        Config("lenet-digits", 10, (0, 1, 2), 4, 4, double) for double in (False, True)
+    ),
+    "published": (Config("lenet-mnist", 10, (0, 1, 2), 4, 4, False),),
+}
+
+
+def run(config: Config) -> list[Row]:
+    """Return the rows of `stability.rows`, rewound to step 0."""
+    return stability_rows(
+        CASES[config.case],
+        rewind=0,
+        rounds=config.rounds,
+        initialisations=config.initialisations,
+        orders=config.orders,
+        dense_orders=config.dense_orders,
+        double=config.double,
+        floor=True,
+    )

@@ -1,0 +1,101 @@
+"""The training A of paper B for each of its networks, with checkpoints."""
+
+from collections.abc import Callable, Sequence
+
+from experiments import cells
+from experiments.data import DataSet
+from experiments.evaluation import accuracy
+from experiments.lottery_cases import Case, dense, images, network, rates
+from experiments.rewound_training import train_from
+from experiments.stability import (
+    Initialisation,
+    Row,
+    Study,
+    Train,
+    controlled,
+    rows,
+    tickets,
+)
+from experiments.stacked_training import Run, train_stacked
+from theory.lottery_tickets import Weights
+
+AT_ONCE = 12
+"""Networks stacked together: more of them fall out of the caches (ours)."""
+
+
+def trainer(case: Case, found: DataSet) -> Train:
+    """Return A as a function of runs, steps and a name for its checkpoints.
+
+    LeNets are trained together, other networks one after the other.
+    """
+    split, model = found.train, network(case, found, 0)
+
+    def single(runs: Sequence[Run], first: int, last: int, name: str) -> list[Weights]:
+        return [
+            train_from(
+                model,
+                run,
+                split,
+                case.recipe,
+                first=first,
+                last=last,
+                checkpoint=cells.checkpoint(f"{name}-{number}"),
+            )
+            for number, run in enumerate(runs)
+        ]
+
+    def stacked(runs: Sequence[Run], first: int, last: int, name: str) -> list[Weights]:
+        trained: list[Weights] = []
+        for start in range(0, len(runs), AT_ONCE):
+            trained += train_stacked(
+                runs[start : start + AT_ONCE],
+                split.images,
+                split.labels,
+                case.recipe,
+                first=first,
+                last=last,
+                checkpoint=cells.checkpoint(f"{name}-{start}"),
+            )
+        return trained
+
+    return stacked if case.architecture == "lenet" else single
+
+
+def stability_rows(
+    case: Case,
+    *,
+    rewind: int,
+    rounds: int,
+    initialisations: Sequence[int],
+    orders: int,
+    dense_orders: int,
+    double: bool,
+    floor: bool,
+) -> list[Row]:
+    """Return the rows of `stability.rows` for all initialisations, trained together."""
+    found = images(case)
+
+    def weights(seed: int) -> Weights:
+        numbers = network(case, found, seed).state_dict()
+        return {n: p.double() if double else p for n, p in numbers.items()}
+
+    samples = [Initialisation.of(seed, orders, weights) for seed in initialisations]
+    train, steps = trainer(case, found), case.recipe.epochs
+    study = Study.rewound(samples, train, first=rewind, last=steps)
+    masks = dense(samples[0].weights)
+    imp = tickets(study, masks, rates(case, masks), rounds)
+    trained = controlled(
+        study, imp, orders=orders, dense_orders=dense_orders, floor=floor
+    )
+    return list(rows(study, imp, trained, test_accuracy(case, found)))
+
+
+def test_accuracy(case: Case, found: DataSet) -> Callable[[Weights], float]:
+    """Return the function from weights to the share of test images that are right."""
+    model = network(case, found, 0)
+
+    def share(weights: Weights) -> float:
+        model.load_state_dict({n: p.float() for n, p in weights.items()})
+        return accuracy(model, found.test)
+
+    return share
