@@ -23,7 +23,7 @@ from experiments.architectures import vgg_cifar
 from experiments.seeds import generators
 from theory.networks import Network
 from theory.proof_checker import follow
-from theory.pruning import Step, schedule
+from theory.pruning_steps import Step, layer_sizes, schedule
 from theory.synflow_pruning import prune_synflow
 
 Row = dict[str, str | int | float]
@@ -84,13 +84,9 @@ def _network(seed: int, *, double: bool) -> Network:
     return Network.of(vgg_cifar(16, 10, generator=initial), dtype=dtype)
 
 
-def _size(network: Network) -> int:
-    return sum(network.parameters[name].numel() for name in network.prunable)
-
-
 def _followed(config: Config) -> list[Row]:
     network = _network(config.seed, double=config.double)
-    last = len(network.prunable) / _size(network)
+    last = len(network.prunable) / sum(layer_sizes(network).values())
     safe = config.kind == "safe"
     densities = [last] if safe else schedule(last, config.iterations)
     rows: list[Row] = []

@@ -30,7 +30,7 @@ from theory.collapse_odds import (
 from theory.critical_count import ranks
 from theory.masks import keep_largest, kept
 from theory.networks import Network
-from theory.pruning import schedule
+from theory.pruning_steps import layer_sizes, schedule
 from theory.synflow_pruning import prune_synflow
 
 Row = dict[str, str | int | float]
@@ -112,7 +112,7 @@ def _rows(
     places: dict[str, int],
     sign: int = 1,
 ) -> list[Row]:
-    sizes = {name: network.parameters[name].numel() for name in network.prunable}
+    sizes = layer_sizes(network)
     total, expected = sum(sizes.values()), _expected(config.score, [*sizes.values()])
     rows: list[Row] = []
     for exponent, counts in zip(config.exponents, remaining, strict=True):

@@ -24,7 +24,7 @@ from experiments.architectures import vgg_cifar, vgg_imagenet
 from experiments.seeds import generators
 from theory.masks import exponential, linear
 from theory.networks import Network
-from theory.pruning import schedule
+from theory.pruning_steps import layer_sizes, schedule
 from theory.synflow_pruning import prune_synflow
 
 
@@ -86,7 +86,7 @@ def run(config: Config) -> list[dict[str, str | int | float]]:
             first_unsafe = step.number
     return [
         {
-            "weights": sum(network.parameters[n].numel() for n in network.prunable),
+            "weights": sum(layer_sizes(network).values()),
             "ratio": ratio,
             "at": at,
             "first_unsafe": first_unsafe,

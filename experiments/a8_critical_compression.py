@@ -27,7 +27,8 @@ from theory.critical_count import conserved_count, critical_count, ranks
 from theory.graph import Graph
 from theory.masks import Masks, collapsed
 from theory.networks import Network, Parameters
-from theory.pruning import Score, masks_after, prune, schedule
+from theory.pruning import Score, prune
+from theory.pruning_steps import layer_sizes, masks_after, schedule
 from theory.synflow_pruning import prune_synflow
 
 Row = dict[str, str | int | float]
@@ -124,7 +125,7 @@ def run(config: Config) -> list[Row]:
         seed=config.seed,
     )
     score = score_of(config.score, x, labels, draws)
-    sizes = {name: network.parameters[name].numel() for name in network.prunable}
+    sizes = layer_sizes(network)
     values = list(sizes.values())
     row: Row = {
         "weights": sum(values),
@@ -200,7 +201,7 @@ def _iterated(config: Config, network: Network, score: Score, size: int) -> Row:
 
 def _to_the_end(network: Network, shape: tuple[int, ...]) -> Row:
     """Return where a safe run first empties a layer, and what it leaves in the end."""
-    count = left = sum(network.parameters[name].numel() for name in network.prunable)
+    count = left = sum(layer_sizes(network).values())
     first, number = "", 0
     for step in prune_synflow(network, shape, [0.0], safe=True):
         left, number = step.remaining, step.number

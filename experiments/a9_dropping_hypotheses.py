@@ -31,7 +31,8 @@ from theory import exact_pruning, pruning, scores
 from theory.exact_pruning import Score, critical_count
 from theory.networks import Network, Parameters, cross_entropy
 from theory.positive_paths import Kept, Units, chain, chain_layers, chain_widths
-from theory.pruning import one_at_a_time, prune
+from theory.pruning import prune
+from theory.pruning_steps import one_at_a_time
 from theory.synflow import absolute, synflow
 from theory.synflow_pruning import prune_synflow
 

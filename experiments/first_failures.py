@@ -9,7 +9,7 @@ from functools import cache
 
 from theory.masks import Masks, collapsed, masked
 from theory.networks import Network
-from theory.pruning import Step, masks_after, schedule
+from theory.pruning_steps import Step, layer_sizes, masks_after, schedule
 from theory.synflow import absolute, ones
 from theory.synflow_pruning import prune_synflow
 
@@ -30,7 +30,7 @@ def first_failures(
 ) -> dict[str, int]:
     """Return the count before the first failure of each kind, or at the run's end."""
     masks, sound = masks_after(network, []), set(FAILURES)
-    counts = dict.fromkeys(FAILURES, _size(network))
+    counts = dict.fromkeys(FAILURES, sum(layer_sizes(network).values()))
     for step in run:
         for name, positions in step.gone.items():
             masks[name].view(-1)[positions] = False
@@ -43,7 +43,7 @@ def first_failures(
 
 def boundaries(network: Network, shape: tuple[int, ...], steps: int) -> dict[str, int]:
     """Return for each failure the smallest count found whose run does not fail."""
-    size = _size(network)
+    size = sum(layer_sizes(network).values())
 
     @cache
     def failing(count: int) -> set[str]:

@@ -20,7 +20,7 @@ from theory import scores
 from theory.critical_count import critical_count, ranks
 from theory.masks import Masks, collapsed, counts, keep_largest, masked
 from theory.networks import Network, Parameters, cross_entropy
-from theory.pruning import masks_after, schedule
+from theory.pruning_steps import masks_after, schedule
 from theory.synflow import absolute, averaging, ones
 from theory.synflow_pruning import prune_synflow
 

@@ -16,7 +16,8 @@ from torch import nn
 
 from experiments.architectures import vgg_cifar
 from theory.networks import Network
-from theory.pruning import prune, schedule
+from theory.pruning import prune
+from theory.pruning_steps import schedule
 from theory.synflow import absolute, synflow
 from theory.synflow_pruning import prune_synflow
 
@@ -28,7 +29,7 @@ LARGEST = """
 import torch
 from experiments.architectures import vgg_imagenet
 from theory.networks import Network
-from theory.pruning import schedule
+from theory.pruning_steps import schedule
 from theory.synflow_pruning import prune_synflow
 
 torch.set_num_threads(1)

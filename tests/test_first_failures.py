@@ -9,7 +9,8 @@ from experiments.a9_dropping_hypotheses import GRID, Config, run
 from experiments.first_failures import FAILURES, boundaries, failures, first_failures
 from theory import scores
 from theory.networks import Network
-from theory.pruning import masks_after, one_at_a_time, prune, schedule
+from theory.pruning import prune
+from theory.pruning_steps import masks_after, one_at_a_time, schedule
 from theory.synflow_pruning import prune_synflow
 
 

@@ -55,7 +55,7 @@ def test_two_numbers_in_closed_form() -> None:
     assert float(quantity(law, end)) == pytest.approx(0.25 - 4.0, abs=1e-9)
 
 
-def test_steps_of_descent_approach_the_flow() -> None:
+def test_pruning_steps_of_descent_approach_the_flow() -> None:
     """The drift of descent over a fixed time halves with the rate."""
     network, loss, x = smooth(Random(1))
     law, gradient = layer_law(network), gradient_of(network, x, loss)

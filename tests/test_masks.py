@@ -224,7 +224,7 @@ def test_the_exponential_schedule_removes_a_fraction_and_the_linear_a_number() -
 
 
 @pytest.mark.parametrize(("step", "steps"), [(-1, 3), (4, 3), (0, 0), (1, 0), (0, -1)])
-def test_steps_out_of_range_are_refused(step: int, steps: int) -> None:
+def test_pruning_steps_out_of_range_are_refused(step: int, steps: int) -> None:
     for schedule in (exponential, linear):
         with pytest.raises(ValueError, match=rf"got {step} of {steps}"):
             schedule(0.5, step, steps)

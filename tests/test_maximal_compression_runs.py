@@ -10,7 +10,8 @@ from experiments import a7_schedule, a11_maximal_compression
 from experiments.a11_maximal_compression import Config, run
 from theory.masks import counts, keep_largest, masked
 from theory.networks import Network
-from theory.pruning import masks_after, prune, schedule
+from theory.pruning import prune
+from theory.pruning_steps import layer_sizes, masks_after, schedule
 from theory.synflow import absolute, synflow
 
 SHAPE = (3, 32, 32)
@@ -53,7 +54,7 @@ def test_safe_run_ends_with_a_path_of_one_weight_a_layer(double: bool) -> None:
 def test_one_iteration_breaks_the_premise_and_the_network() -> None:
     (row,) = run(Config("plain", 1, True))
     own = network(0, double=True)
-    sizes = {name: own.parameters[name].numel() for name in own.prunable}
+    sizes = layer_sizes(own)
     every = synflow(own, SHAPE)
     scores = {name: every[name] for name in own.prunable}
     masks = keep_largest(scores, LAYERS / sum(sizes.values()))

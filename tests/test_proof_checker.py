@@ -17,7 +17,8 @@ from theory import proof_checker, random_networks, scores
 from theory.networks import Network, Parameters
 from theory.positive_paths import chain_widths
 from theory.proof_checker import Failure, Kind, follow
-from theory.pruning import Step, one_at_a_time, prune, schedule
+from theory.pruning import prune
+from theory.pruning_steps import Step, layer_sizes, one_at_a_time, schedule
 from theory.synflow import absolute, ones, synflow
 from theory.synflow_pruning import prune_synflow
 
@@ -37,10 +38,6 @@ def dense(*weights: list[list[float]]) -> Network:
 def filled(widths: tuple[int, ...], rng: Random, *, bias: bool = False) -> Network:
     layers = [nn.Linear(n, m, bias=bias) for n, m in pairwise(widths)]
     return Network.of(random_networks.fill(nn.Sequential(*layers), rng))
-
-
-def size(network: Network) -> int:
-    return sum(network.parameters[name].numel() for name in network.prunable)
 
 
 ONES = dense([[1.0], [1.0]], [[1.0, 1.0], [1.0, 1.0]], [[1.0, 1.0]])
@@ -114,7 +111,8 @@ def test_every_chain_of_few_weights_is_accepted(
             )
         )
         layers = len(widths) - 1
-        run = prune_synflow(network, (widths[0],), [layers / size(network)], safe=True)
+        last = layers / sum(layer_sizes(network).values())
+        run = prune_synflow(network, (widths[0],), [last], safe=True)
         record = follow(network, (widths[0],), run, kind="chain")
         assert record.failure is None, (widths, str(record.failure))
         assert set(record.counts.values()) == {1} and record.flow > 0
@@ -195,7 +193,8 @@ def test_batch_norm_and_its_integer_buffer_are_read_in_float64() -> None:
         nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(98, 2)
     )
     network = Network.of(random_networks.fill(model, Random(1)))
-    run = prune_synflow(network, (1, 9, 9), [2 / size(network)], safe=True)
+    last = 2 / sum(layer_sizes(network).values())
+    run = prune_synflow(network, (1, 9, 9), [last], safe=True)
     assert follow(network, (1, 9, 9), run, kind="chain").failure is None
 
 

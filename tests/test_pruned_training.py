@@ -24,7 +24,8 @@ from experiments.subjects import Subject, subject
 from theory import scores
 from theory.masks import Masks, collapsed, counts, keep_largest
 from theory.networks import Network, cross_entropy
-from theory.pruning import masks_after, prune, schedule
+from theory.pruning import prune
+from theory.pruning_steps import masks_after, schedule
 from theory.synflow import absolute, synflow
 
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 from random import Random
 
 import pytest
@@ -14,25 +13,15 @@ from strategies import Case, cases
 from torch import Tensor, nn
 
 from theory import random_networks, scores
-from theory.masks import counts, exponential, keep_largest, kept, linear, masked
+from theory.masks import counts, keep_largest, kept, masked
 from theory.networks import Network, Parameters
-from theory.pruning import (
-    Score,
-    Step,
-    masks_after,
-    one_at_a_time,
-    prune,
-    schedule,
-)
+from theory.pruning import Score, prune
+from theory.pruning_steps import Step, layer_sizes, masks_after
 from theory.synflow import absolute, synflow
 
 DESCENTS = st.lists(st.floats(0, 1), min_size=1, max_size=5).map(
     lambda found: sorted(found, reverse=True)
 )
-
-
-def size(network: Network) -> int:
-    return sum(network.parameters[name].numel() for name in network.prunable)
 
 
 def score_of(case: Case, kind: str) -> Score:
@@ -117,49 +106,6 @@ def test_pruned_weights_are_zero_when_the_next_step_scores() -> None:
     assert sum(len(step.gone["0.weight"]) for step in steps) == 6
 
 
-@pytest.mark.parametrize("rule", [exponential, linear])
-@given(density=st.floats(1e-3, 1), steps=st.integers(1, 30))
-def test_the_schedule_in_closed_form_at_every_step(
-    rule: type[exponential], density: float, steps: int
-) -> None:
-    found = schedule(density, steps, rule)
-    assert len(found) == steps and found[-1] == pytest.approx(density, abs=1e-15)
-    for k, value in enumerate(found, start=1):
-        closed = density ** (k / steps)
-        if rule is linear:
-            closed = 1 - (1 - density) * k / steps
-        assert value == pytest.approx(closed, abs=1e-15)
-    assert all(a >= b for a, b in pairwise([1.0, *found]))
-
-
-def test_counts_follow_the_schedule() -> None:
-    network = Network.of(nn.Sequential(nn.Linear(9, 30), nn.ReLU(), nn.Linear(30, 7)))
-    for rule in (exponential, linear):
-        densities = schedule(0.01, 10, rule)
-        steps = list(prune(network, scores.magnitude, densities))
-        expected = [kept(9 * 30 + 30 * 7, density) for density in densities]
-        assert [step.remaining for step in steps] == expected
-    assert schedule(0.25, 2) == [0.5, 0.25]  # exponential by default
-
-
-@given(cases(random_networks.mlp), st.integers(0, 3))
-def test_one_parameter_at_a_time(case: Case, last: int) -> None:
-    network = case.network
-    last = min(last, size(network))
-    densities = one_at_a_time(network, last)
-    found = [s.remaining for s in prune(network, scores.magnitude, densities)]
-    assert found == list(range(size(network) - 1, last - 1, -1))
-
-
-def test_one_at_a_time_down_to_nothing_by_default() -> None:
-    network = Network.of(nn.Linear(2, 2))
-    assert one_at_a_time(network) == [0.75, 0.5, 0.25, 0.0]
-    assert one_at_a_time(network, 4) == []
-    for last in (-1, 5):
-        with pytest.raises(ValueError, match=f"to keep 0 to 4 parameters, got {last}"):
-            one_at_a_time(network, last)
-
-
 def safe_run(rng: Random, densities: list[float]) -> tuple[Network, list[Step]]:
     network = absolute(Network.of(random_networks.mlp(rng, bias=False)))
     shape = (network.parameters[network.prunable[0]].shape[1],)
@@ -175,7 +121,8 @@ def test_a_safe_run_keeps_prune_size_below_cut_size(
     assert all(step.prune_size < step.cut_size or not step.prune_size for step in steps)
     # It reached every density in turn, or ends with a step that could remove nothing.
     reached = {step.remaining for step in steps}
-    wanted = [kept(size(network), density) for density in densities]
+    size = sum(layer_sizes(network).values())
+    wanted = [kept(size, density) for density in densities]
     stuck = not any(len(p) for p in steps[-1].gone.values())
     assert steps[-1].remaining == wanted[-1] or stuck
     assert {target for target in wanted if target > steps[-1].remaining} <= reached
@@ -211,16 +158,23 @@ def test_refuses_what_it_cannot_do() -> None:
         list(prune(network, invalid, [0.5]))
 
 
-def test_masks_before_the_first_step_keep_everything() -> None:
-    network = Network.of(nn.Linear(2, 3))
-    masks = masks_after(network, [])
-    assert list(masks) == ["0.weight"] and masks["0.weight"].shape == (3, 2)
-    assert bool(masks["0.weight"].all()) and masks["0.weight"].dtype == torch.bool
-
-
 @pytest.mark.usefixtures("unchecked_types")
 def test_unknown_scope_is_refused() -> None:
     network = Network.of(nn.Linear(2, 2))
     message = "^expected scope .* 'global' only; got 'row' and safe=False$"
     with pytest.raises(ValueError, match=message):
         list(prune(network, scores.magnitude, [0.5], scope="row"))  # type: ignore[arg-type]
+
+
+def test_what_is_pruned_has_no_score() -> None:
+    """1 / 0 at a pruned weight is neither counted nor ranked."""
+    network = Network.of(nn.Linear(4, 1, bias=False))
+    network.parameters["0.weight"].copy_(torch.tensor([[1.0, 2.0, 4.0, 8.0]]))
+
+    def score(now: Network) -> Parameters:
+        return {name: 1 / p for name, p in now.parameters.items()}
+
+    first, second = prune(network, score, [0.75, 0.5])
+    assert first.gone["0.weight"].tolist() == [3]
+    assert second.totals == {"0.weight": 1.75} and second.lowest == 0.25
+    assert second.gone["0.weight"].tolist() == [2]

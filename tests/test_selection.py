@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from theory import selection
-from theory.selection import lowest
+from theory.selection import lowest, threshold
 
 TIED = st.sampled_from([0.0, -0.0, 1.0, 2.0, -1.0, float("inf"), -float("inf")])
 VALUES = arrays.arrays(
@@ -118,3 +118,17 @@ def test_float32_sums_are_added_in_float64() -> None:
 def test_an_impossible_count_is_refused(count: int) -> None:
     with pytest.raises(ValueError, match=rf"a count from 0 to 3, got {count}$"):
         lowest(np.zeros(3), count)
+
+
+def test_a_threshold_has_a_margin_of_four_standard_deviations() -> None:
+    sample = np.arange(1000.0)
+    rank = 100 + 4 * 100**0.5 + 4  # 999 + 1 of 10 000 are 100 of 1000
+    assert threshold(sample, 999, 10_000) == int(rank)
+    assert threshold(sample[::-1], 999, 10_000) == int(rank)
+
+
+def test_a_sample_too_small_to_tell_gives_no_threshold() -> None:
+    sample = np.arange(10.0)
+    assert threshold(sample, 0, 10) == np.inf  # rank 1 + 4 + 4: the last but none
+    assert threshold(np.arange(11.0), 0, 11) == 9.0
+    assert threshold(np.empty(0), 0, 0) == np.inf

@@ -3,6 +3,7 @@
 import copy
 from functools import partial
 from random import Random
+from typing import cast
 
 import pytest
 import torch
@@ -13,7 +14,8 @@ from torch import nn
 
 from theory import random_networks
 from theory.networks import Network
-from theory.pruning import masks_after, prune, schedule
+from theory.pruning import prune
+from theory.pruning_steps import masks_after, schedule
 from theory.synflow import absolute, synflow
 from theory.synflow_pruning import prune_synflow
 
@@ -92,3 +94,22 @@ def test_a_collapsed_network_is_no_underflow() -> None:
     *_, last = prune_synflow(deep(1.0), (2,), [0.5, 0.0, 0.0])
     assert last.remaining == 0 and last.cut_size == 0.0
     assert last.lowest == float("inf")
+
+
+class Unused(nn.Module):
+    """A network with a layer that no path uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.unused = nn.Linear(3, 3), nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return cast(torch.Tensor, self.used(x))
+
+
+def test_a_layer_that_no_path_uses_has_scores_of_zero() -> None:
+    network = Network.of(Unused())
+    steps = list(prune_synflow(network, (3,), [0.9, 0.6, 0.2]))
+    assert [step.totals["unused.weight"] for step in steps] == [0.0] * 3
+    assert steps[1].counts == {"used.weight": 9, "unused.weight": 0}
+    assert steps[-1].counts == {"used.weight": 3, "unused.weight": 0}

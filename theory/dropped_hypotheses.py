@@ -19,8 +19,8 @@ from theory.claim import ExactSides, Sides
 from theory.exact_pruning import critical_count, one_at_a_time, to_every_target
 from theory.networks import Network, describe
 from theory.positive_paths import Kept, Units, chain, random_chain
-from theory.pruning import one_at_a_time as singly
 from theory.pruning import prune
+from theory.pruning_steps import one_at_a_time as singly
 from theory.synflow import ones
 
 

@@ -17,7 +17,7 @@ from theory.claim import Sides
 from theory.masks import masked
 from theory.networks import Network, describe
 from theory.proof_checker import Kind, follow
-from theory.pruning import masks_after, schedule
+from theory.pruning_steps import layer_sizes, masks_after, schedule
 from theory.synflow import absolute, ones, synflow
 from theory.synflow_pruning import prune_synflow
 
@@ -37,7 +37,7 @@ def followed_chain(rng: Random) -> Sides:
     pooled = any(isinstance(m, MAXIMA) for m in network.module.modules())
     kind: Kind = "max-pool chain" if pooled else "chain"
     shape, layers = _shape(network), len(network.prunable)
-    size = sum(network.parameters[name].numel() for name in network.prunable)
+    size = sum(layer_sizes(network).values())
     densities = schedule(layers / size, rng.choice([1, 5, 50]))
     run = list(prune_synflow(network, shape, densities, safe=True))
     if run[0].cut_size == 0:

@@ -142,7 +142,7 @@ def masked(parameters: Parameters, masks: Masks) -> Parameters:
 
 def counts(masks: Masks) -> dict[str, int]:
     """Return the number of kept parameters of each layer."""
-    return {name: int(mask.sum()) for name, mask in masks.items()}
+    return {name: int(torch.count_nonzero(mask)) for name, mask in masks.items()}
 
 
 def collapsed(masks: Masks) -> tuple[str, ...]:

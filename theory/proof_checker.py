@@ -32,7 +32,7 @@ from torch import Tensor
 
 from theory.masks import Masks
 from theory.networks import Network
-from theory.pruning import Step
+from theory.pruning_steps import Step
 from theory.synflow import absolute, ones
 
 Kind = Literal["chain", "max-pool chain", "dag"]

@@ -2,18 +2,21 @@
 
 The steps are those of `prune(absolute(network), score)` with the SynFlow score, bit for
 bit; what is left out is work whose result is known. The network is made positive once;
-what is pruned is set to zero in place; and only live weights are scored and ranked, of
-which there are N rho^(-k/n) at step k: N (1 - 1/rho) / ln rho on average instead of N.
+what is pruned is set to zero in place; a layer is scored as soon as its slopes are
+known, so that they are never all in memory; and of a layer that is mostly pruned only
+live weights are scored.
 """
 
+import math
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
-from torch.func import grad_and_value
 
-from theory.networks import Network
-from theory.pruning import Positions, Step, descend, gather
+from theory.descent import Places, descend, pick
+from theory.networks import Network, Parameters
+from theory.pruning_steps import Positions, Step
 from theory.synflow import absolute, averaging, ones
 
 
@@ -38,28 +41,43 @@ def prune_synflow(
         ValueError: increasing densities.
     """
     positive, x = absolute(network), ones(network, shape)
-    fixed = dict(positive.parameters)
-    theta = {name: fixed.pop(name).contiguous() for name in positive.prunable}
-    flow = grad_and_value(lambda weights: positive(fixed | weights, x).sum())
+    theta = {n: positive.parameters[n].contiguous() for n in positive.prunable}
+    whole = {**positive.parameters, **theta}
+    scores = {name: torch.zeros_like(weight).view(-1) for name, weight in theta.items()}
+    wanted: Places = {}
 
-    def measure(gone: Positions, live: Positions) -> dict[str, Tensor]:
-        for name, positions in gone.items():
-            theta[name].view(-1)[positions.to(x.device)] = 0
-        slopes, value = flow(theta)
-        dead = float(value) == 0
-        if not torch.isfinite(value) or (dead and _connected(positive, theta, x)):
+    def keep(name: str, weight: Tensor) -> None:
+        """Score a layer as soon as its slopes are known, and let them go."""
+        slope = pick(weight.grad, wanted[name])  # type: ignore[arg-type]
+        weight.grad = None
+        torch.mul(slope, pick(weight.detach(), wanted[name]), out=scores[name])
+
+    for name, weight in theta.items():
+        weight.requires_grad_().register_post_accumulate_grad_hook(  # type: ignore[no-untyped-call]
+            partial(keep, name)
+        )
+
+    def measure(gone: Positions, places: Places) -> dict[str, Tensor]:
+        wanted.update(places)
+        for name, some in places.items():
+            scores[name] = scores[name][: None if some is None else len(some)]
+        with torch.no_grad():
+            for name, positions in gone.items():
+                theta[name].view(-1)[positions.to(x.device)] = 0
+        value = positive(whole, x).sum()
+        flow = float(value.detach())
+        if not math.isfinite(flow) or (flow == 0 and _connected(positive, whole, x)):
             raise OverflowError(
-                f"SynFlow's R = {float(value)}: the products leave the range of "
+                f"SynFlow's R = {flow}: the products leave the range of "
                 f"{x.dtype}; use float64, or rank by log_synflow"
             )
-        return {
-            name: gather(slopes[name].mul_(theta[name]), live[name]) for name in live
-        }
+        torch.autograd.backward(value)
+        return {name: score.cpu() for name, score in scores.items()}
 
     yield from descend(positive, measure, densities, safe=safe)
 
 
-def _connected(positive: Network, theta: dict[str, Tensor], x: Tensor) -> bool:
+@torch.no_grad()
+def _connected(positive: Network, whole: Parameters, x: Tensor) -> bool:
     """Return whether a path is left, by weights that cannot underflow."""
-    whole = {**positive.parameters, **theta}
     return float(positive(averaging(whole), x).sum()) > 0

@@ -33,7 +33,8 @@ from theory.masks import keep_largest
 from theory.networks import Network, cross_entropy
 from theory.positive_paths import chain
 from theory.proof_checker import follow
-from theory.pruning import one_at_a_time, prune, schedule
+from theory.pruning import prune
+from theory.pruning_steps import one_at_a_time, schedule
 from theory.synflow import absolute, synflow
 from theory.synflow_pruning import prune_synflow
 
