@@ -7,16 +7,9 @@ from experiments.data import DataSet
 from experiments.evaluation import accuracy
 from experiments.lottery_cases import Case, dense, images, network, rates
 from experiments.rewound_training import train_from
-from experiments.stability import (
-    Initialisation,
-    Row,
-    Study,
-    Train,
-    controlled,
-    rows,
-    tickets,
-)
+from experiments.stability import Row, controlled, rows, tickets
 from experiments.stacked_training import Run, train_stacked
+from experiments.study import Initialisation, Study, Train
 from theory.lottery_tickets import Weights
 
 AT_ONCE = 12
@@ -72,12 +65,26 @@ def stability_rows(
     double: bool,
     floor: bool,
 ) -> list[Row]:
-    """Return the rows of `stability.rows` for all initialisations, trained together."""
+    """Return the rows of `stability.rows` for all initialisations, trained together.
+
+    Args:
+        case: network, images and training.
+        rewind: k.
+        rounds: of IMP.
+        initialisations: seeds.
+        orders: data orders of the subnetworks.
+        dense_orders: data orders of the dense networks.
+        double: train in float64.
+        floor: measure the noise floors as well (LeNets only).
+    """
     found = images(case)
 
     def weights(seed: int) -> Weights:
         numbers = network(case, found, seed).state_dict()
-        return {n: p.double() if double else p for n, p in numbers.items()}
+        return {
+            n: p.double() if double and p.is_floating_point() else p
+            for n, p in numbers.items()
+        }
 
     samples = [Initialisation.of(seed, orders, weights) for seed in initialisations]
     train, steps = trainer(case, found), case.recipe.epochs
@@ -87,12 +94,12 @@ def stability_rows(
     trained = controlled(
         study, imp, orders=orders, dense_orders=dense_orders, floor=floor
     )
-    return list(rows(study, imp, trained, test_accuracy(case, found)))
+    return list(rows(study, imp, trained, accuracy_on_test(case, found)))
 
 
-def test_accuracy(case: Case, found: DataSet) -> Callable[[Weights], float]:
+def accuracy_on_test(case: Case, found: DataSet) -> Callable[[Weights], float]:
     """Return the function from weights to the share of test images that are right."""
-    model = network(case, found, 0)
+    model = network(case, found, 0).to(found.test.images.device)
 
     def share(weights: Weights) -> float:
         model.load_state_dict({n: p.float() for n, p in weights.items()})

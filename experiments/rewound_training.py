@@ -5,7 +5,6 @@ and data orders. BatchNorm's buffers belong to the weights: they are rewound wit
 """
 
 import copy
-import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,23 +37,23 @@ def train_from(
     """Return parameters and buffers after the steps first, ..., last - 1.
 
     Arguments and errors are those of `stacked_training.train_stacked`, for one run,
-    whose weights are a state_dict of ``model``; that stays as it is. The recipe may
-    augment: what is drawn in a step depends on the order and the step only.
+    whose weights are a state_dict of ``model``; that stays as it is. Precision is that
+    of the weights. The recipe may augment and the network drop out: what is drawn in a
+    step depends on the order and the step only.
     """
     last = recipe.epochs if last is None else last
-    check(split, "training")
-    if not 0 <= first <= last <= recipe.epochs:
-        raise ValueError(
-            f"expected 0 <= first <= last <= {recipe.epochs} steps, got {first}, {last}"
-        )
-    model = copy.deepcopy(model)
+    _check(model, run, split, recipe, first, last)
+    dtype = next(p.dtype for p in run.weights.values() if p.is_floating_point())
+    images = split.images.to(dtype)
+    model = copy.deepcopy(model).to(images.device, dtype).train()
     model.load_state_dict(dict(run.weights))
-    model.to(split.images.device).train()
     masked = prune_in_place(model, run.masks)
     optimizer = recipe.build(model.parameters())
-    single = _Single(model, optimizer, masked, split, recipe, run.order)
+    single = _Single(model, optimizer, masked, images, split.labels, recipe, run.order)
     identity = partial(_identity, model, run, split, recipe, f"{first} to {last}")
-    steps.take(single, first, last, checkpoint, identity)
+    # dropout draws from the global random state: give that back
+    with torch.random.fork_rng([images.device] if images.is_cuda else []):
+        steps.take(single, first, last, checkpoint, identity)
     return {name: p.detach().cpu() for name, p in model.state_dict().items()}
 
 
@@ -65,30 +64,33 @@ class _Single:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     masked: list[tuple[nn.Parameter, Tensor]]
-    split: Split
+    images: Tensor
+    labels: Tensor
     recipe: Recipe
     order: int
 
     def advance(self, first: int, last: int) -> None:
         """Take the steps first, ..., last - 1."""
-        recipe, labels = self.recipe, self.split.labels
+        recipe, labels = self.recipe, self.labels
         order = batches(len(labels), recipe.batch_size, self.order, first=first)
         for number in range(first, last):
             chosen = next(order).to(labels.device)
+            drawn = torch.Generator().manual_seed(_seed(self.order, number, 1))
             images = augmented(
-                self.split.images[chosen],
+                self.images[chosen],
                 crop=recipe.crop,
                 flip=recipe.flip,
-                generator=_draws(self.order, number),
+                generator=drawn,
             )
+            torch.manual_seed(_seed(self.order, number, 2))
             rate = recipe.rate(number, 1)
-            loss, _ = take_step(
+            take_step(
                 self.model, self.optimizer, self.masked, images, labels[chosen], rate
             )
-        if not math.isfinite(float(loss)):
+        if not all(bool(p.isfinite().all()) for p in self.model.parameters()):
             raise FloatingPointError(
-                f"loss is {float(loss)} in step {number}: lower the learning rate or "
-                "look for NaN in images and weights"
+                f"NaN or infinite weights between the steps {first} and {last}: lower "
+                "the learning rate or look for NaN in the images"
             )
 
     def state(self) -> dict[str, Any]:
@@ -100,6 +102,24 @@ class _Single:
     def restore(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+
+
+def _check(
+    model: nn.Module, run: Run, split: Split, recipe: Recipe, first: int, last: int
+) -> None:
+    check(split, "training")
+    if not 0 <= first <= last <= recipe.epochs:
+        raise ValueError(
+            f"expected 0 <= first <= last <= {recipe.epochs} steps, got {first}, {last}"
+        )
+    theirs = {name: tuple(p.shape) for name, p in model.state_dict().items()}
+    own = {name: tuple(p.shape) for name, p in run.weights.items()}
+    if own != theirs:
+        wrong = sorted(dict(own.items() ^ theirs.items()))
+        raise ValueError(
+            "expected weights and buffers of the names and shapes of the model's "
+            f"state_dict; they differ in {wrong}"
+        )
 
 
 def _identity(
@@ -117,7 +137,10 @@ def _identity(
     )
 
 
-def _draws(order: int, step: int) -> torch.Generator:
-    """Return the source of a step's augmentation; the order's own has a shorter key."""
-    child = np.random.SeedSequence((order, step, 1)).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(child[0]) >> 1)
+def _seed(order: int, step: int, purpose: int) -> int:
+    """Return the seed of a step's augmentation (1) or dropout (2).
+
+    The data order's own seeds have the shorter key (order, epoch).
+    """
+    child = np.random.SeedSequence((order, step, purpose)).generate_state(1, np.uint64)
+    return int(child[0]) >> 1

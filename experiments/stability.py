@@ -10,123 +10,25 @@ For each initialisation W_0, with independent data orders u_0, u_1, ...:
     pruning    : d(dense, subnetwork) on m, the SAME u for both
     data order : d(subnetwork with u, subnetwork with u') for every pair of orders
 
-The numerical noise floor is the distance of two runs that are equal in exact
-arithmetic: same weights, masks and data order, but hidden units permuted, and permuted
-back after training. It is what rounding alone makes of a distance of zero.
+Their numerical noise floors are what rounding alone makes of them: the distance of the
+run with u_0 and the same run added up in another order (`study.Study.reordered`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-import torch
-
-from experiments.seeds import generators, seeds
-from experiments.stacked_training import Run
+from experiments.study import Study
 from theory.lottery_tickets import (
     Ticket,
     Weights,
     iterative_magnitude_pruning,
     random_masks,
 )
-from theory.masked_distance import angle, distance, inverse, permuted
+from theory.masked_distance import angle, distance
 from theory.masks import Masks, counts
 
 Row = dict[str, str | int | float]
-Train = Callable[[Sequence[Run], int, int, str], Sequence[Weights]]
-"""(runs, first step, step to stop before, a name of its own): the trained weights."""
-
-
-@dataclass(frozen=True)
-class Initialisation:
-    """One sample: first weights and all that is drawn for it."""
-
-    seed: int
-    weights: Weights
-    """W_0."""
-    orders: tuple[int, ...]
-    """Seeds of u_0, u_1, ..."""
-    ranking: torch.Generator
-    """Draws the random masks."""
-    units: torch.Generator
-    """Draws the permutations of hidden units."""
-
-    @classmethod
-    def of(
-        cls, seed: int, orders: int, weights: Callable[[int], Weights]
-    ) -> "Initialisation":
-        """Return the sample of a seed, `weights` making W_0 from a seed of its own."""
-        first, *orders_ = seeds(seed, 1 + orders)
-        ranking, units = generators(first, 2)
-        return cls(seed, weights(first), tuple(orders_), ranking, units)
-
-
-@dataclass(frozen=True)
-class Study:
-    """Initialisations that are trained together, from step `first` to `last`."""
-
-    samples: Sequence[Initialisation]
-    train: Train
-    first: int
-    """k."""
-    last: int
-    """T."""
-    starts: Sequence[Weights]
-    """W_k of each sample."""
-
-    @classmethod
-    def rewound(
-        cls, samples: Sequence[Initialisation], train: Train, *, first: int, last: int
-    ) -> "Study":
-        """Return the study with W_k trained from W_0 with u_0."""
-        runs = [Run(s.weights, {}, s.orders[0]) for s in samples]
-        starts = train(runs, 0, first, "start") if first else [r.weights for r in runs]
-        return cls(samples, train, first, last, starts)
-
-    def trained(
-        self, masks: Sequence[Masks], orders: Sequence[int], name: str
-    ) -> dict[int, list[Weights]]:
-        """Return A(m * W_k, u) of every sample for each order, by its number."""
-        runs = [
-            Run(start, mask, sample.orders[number])
-            for number in orders
-            for start, mask, sample in zip(
-                self.starts, masks, self.samples, strict=True
-            )
-        ]
-        trained = self.train(runs, self.first, self.last, name)
-        size = len(self.samples)
-        parts = [trained[i : i + size] for i in range(0, len(runs), size)]
-        return {n: list(part) for n, part in zip(orders, parts, strict=True)}
-
-    def reordered(self, masks: Sequence[Masks], name: str) -> list[Weights]:
-        """Return what `trained` does with u_0, added up in another order.
-
-        The hidden units of LeNet's linear layers are permuted while it trains.
-        """
-        layers = list(masks[0])
-        orders = [
-            [
-                torch.randperm(sample.weights[layer].shape[0], generator=sample.units)
-                for layer in layers[:-1]
-            ]
-            for sample in self.samples
-        ]
-        runs = [
-            Run(
-                permuted(start, layers, order),
-                permuted(mask, layers, order),
-                sample.orders[0],
-            )
-            for start, mask, order, sample in zip(
-                self.starts, masks, orders, self.samples, strict=True
-            )
-        ]
-        trained = self.train(runs, self.first, self.last, name)
-        return [
-            permuted(weights, layers, inverse(order))
-            for weights, order in zip(trained, orders, strict=True)
-        ]
 
 
 @dataclass(frozen=True)
@@ -169,8 +71,17 @@ def controlled(
         found: IMP's tickets; what it has trained with u_0 is not trained again.
         orders: data orders of the subnetworks.
         dense_orders: data orders of the dense networks.
-        floor: train once more with permuted units (linear layers only).
+        floor: train once more, added up in another order (linear layers only).
+
+    Raises:
+        ValueError: other than 1 <= dense_orders <= orders <= those of the samples.
     """
+    known = min(len(sample.orders) for sample in study.samples)
+    if not 1 <= dense_orders <= orders <= known:
+        raise ValueError(
+            f"expected 1 <= dense_orders <= orders <= {known}, the data orders that "
+            f"the samples have; got {dense_orders} and {orders}"
+        )
     imp = [ticket.masks for ticket in found[-1]]
     kinds = {
         "dense": ([ticket.masks for ticket in found[0]], dense_orders, found[0]),
@@ -185,8 +96,8 @@ def controlled(
         ),
     }
     trained = {}
-    for kind, (masks, number, known) in kinds.items():
-        runs = {0: [ticket.weights for ticket in known]} if known else {}
+    for kind, (masks, number, before) in kinds.items():
+        runs = {0: [ticket.weights for ticket in before]} if before else {}
         runs |= study.trained(masks, range(len(runs), number), kind)
         again = study.reordered(masks, f"{kind}-floor") if floor else []
         trained[kind] = Trained(masks, runs, again)

@@ -1,19 +1,19 @@
 """Training many networks of the same linear layers and ReLUs in one program.
 
 Paper B compares thousands of runs of one small network that differ in mask, data order
-and first weights. Here K of them are stacked: their weights lie in one buffer, layer by
-layer as K x outputs x inputs; one batched matrix product a layer goes forward, two go
-back; the optimiser sees a single flat tensor. No run reads a number of another one, so
-the results are those of K single runs up to the order in which sums are rounded.
+and first weights. Here K of them are trained as one `stacked_networks.Stack`. No run
+reads a number of another one, so the results are those of K single runs up to the order
+in which sums are rounded: that depends on K, and on a run's place among the K.
 
 A run is the function A(m * W_k, u) of paper B (section 2): weights, mask and data order
 are all that it depends on. The optimiser starts anew at step k, its learning rate is
 that of step k, and the batches are those of u from step k on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -24,17 +24,16 @@ from torch import Tensor, nn
 from experiments import checkpoints, steps
 from experiments.data_order import batches
 from experiments.recipes import Recipe
-
-Weights = Mapping[str, Tensor]
+from experiments.stacked_networks import Named, Stack
 
 
 @dataclass(frozen=True)
 class Run:
     """All that one of the runs depends on besides images and recipe."""
 
-    weights: Weights
+    weights: Named
     """Of the linear layers in order: weight (outputs x inputs), bias, weight, ..."""
-    masks: Mapping[str, Tensor]
+    masks: Named
     """For weights by name, True where kept; what has none is kept whole."""
     order: int
     """Seed of the data order u."""
@@ -73,71 +72,35 @@ def train_stacked(
     last = recipe.epochs if last is None else last
     _check(runs, images, labels, recipe, first, last)
     images = images.flatten(1).to(next(iter(runs[0].weights.values())))
-    stack = _Stack.of(runs, images, labels, recipe)
+    training = _Training.of(runs, images, labels, recipe)
     identity = partial(_identity, runs, images, labels, recipe, first, last)
-    steps.take(stack, first, last, checkpoint, identity)
-    return stack.split()
+    steps.take(training, first, last, checkpoint, identity)
+    return training.stack.split()
 
 
 @dataclass(frozen=True)
-class _Stack:
-    """K networks in one buffer, layer by layer, and the gradient of the sum of losses.
+class _Training:
+    """The stack of networks while it is trained."""
 
-    The gradient of the sum with respect to the weights of a run is that of its loss.
-    """
-
-    shapes: dict[str, torch.Size]
-    flat: Tensor
-    gradient: Tensor
-    kept: Tensor
-    """1 where it is kept, 0 where it is pruned."""
-    weights: tuple[Tensor, ...]
-    """Views of `flat`: K x outputs x inputs, K x 1 x outputs, alternately."""
-    slopes: tuple[Tensor, ...]
-    """The same views of `gradient`."""
+    stack: Stack
     optimizer: torch.optim.Optimizer
-    """Of `flat` as its only parameter."""
+    """Of the whole stack as its only parameter."""
     recipe: Recipe
     images: Tensor
+    """N x inputs."""
     labels: Tensor
     orders: tuple[int, ...]
 
     @classmethod
     def of(
         cls, runs: Sequence[Run], images: Tensor, labels: Tensor, recipe: Recipe
-    ) -> "_Stack":
-        flat = _stacked([run.weights for run in runs]).detach()
-        whole = {name: torch.ones_like(p) for name, p in runs[0].weights.items()}
-        masks = [{n: (m != 0).to(flat) for n, m in run.masks.items()} for run in runs]
-        kept = _stacked([whole | mask for mask in masks])
-        flat[kept == 0] = 0
-        gradient = torch.zeros_like(flat)
-        shapes = {name: p.shape for name, p in runs[0].weights.items()}
-        parts = [len(runs) * prod(shape) for shape in shapes.values()]
-        weights, slopes = (
-            tuple(
-                part.view(len(runs), -1, shape[-1])
-                for part, shape in zip(
-                    torch.split(buffer, parts), shapes.values(), strict=True
-                )
-            )
-            for buffer in (flat, gradient)
-        )
-        parameter = nn.Parameter(flat)
-        parameter.grad = gradient
-        return cls(
-            shapes,
-            flat,
-            gradient,
-            kept,
-            weights,
-            slopes,
-            recipe.build([parameter], fused=True),
-            recipe,
-            images,
-            labels,
-            tuple(run.order for run in runs),
-        )
+    ) -> "_Training":
+        stack = Stack.of([run.weights for run in runs], [run.masks for run in runs])
+        parameter = nn.Parameter(stack.flat)
+        parameter.grad = stack.gradient
+        optimizer = recipe.build([parameter], fused=True)
+        orders = tuple(run.order for run in runs)
+        return cls(stack, optimizer, recipe, images, labels, orders)
 
     def advance(self, first: int, last: int) -> None:
         """Take the steps first, ..., last - 1."""
@@ -145,70 +108,22 @@ class _Stack:
         orders = [batches(size, batch_size, u, first=first) for u in self.orders]
         for step in range(first, last):
             chosen = torch.cat([next(order) for order in orders])
-            self.slope(self.images[chosen], self.labels[chosen])
+            self.stack.slope(self.images[chosen], self.labels[chosen])
             self.optimizer.param_groups[0]["lr"] = self.recipe.rate(step, 1)
             self.optimizer.step()
-        self.check(first, last)
-
-    def state(self) -> dict[str, Any]:
-        return {"flat": self.flat, "optimizer": self.optimizer.state_dict()}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        self.flat.copy_(state["flat"])
-        self.optimizer.load_state_dict(state["optimizer"])
-
-    @torch.no_grad()
-    def slope(self, images: Tensor, labels: Tensor) -> None:
-        """Set the gradient of the mean cross-entropy of each run on its own batch.
-
-        With z the logits of one image, d loss / d z = softmax(z) - onehot(label).
-        """
-        runs = len(self.weights[0])
-        inputs = [images.view(runs, -1, images.shape[1])]
-        layers = list(zip(self.weights[::2], self.weights[1::2], strict=True))
-        for number, (weight, bias) in enumerate(layers, 1):
-            z = torch.baddbmm(bias, inputs[-1], weight.mT)
-            if number < len(layers):
-                inputs.append(z.relu_())
-        target = labels.view(runs, -1, 1)
-        slope = torch.softmax(z, 2)
-        slope.scatter_add_(2, target, torch.full_like(target, -1, dtype=z.dtype))
-        slope /= target.shape[1]
-        for layer in reversed(range(len(layers))):
-            torch.bmm(slope.mT, inputs[layer], out=self.slopes[2 * layer])
-            torch.sum(slope, 1, keepdim=True, out=self.slopes[2 * layer + 1])
-            if layer:
-                slope = torch.bmm(slope, layers[layer][0])
-                slope *= inputs[layer] > 0
-        self.gradient.mul_(self.kept)
-
-    def check(self, first: int, last: int) -> None:
-        """Raise FloatingPointError if any run has left the range of its precision."""
-        finite = [w.isfinite().flatten(1).all(1) for w in self.weights]
-        broken = (~torch.stack(finite).all(0)).nonzero().flatten().tolist()
-        if broken:
+        if broken := self.stack.broken():
             raise FloatingPointError(
                 f"NaN or infinite weights in runs {broken} (from 0) between the steps "
                 f"{first} and {last}: lower the learning rate or look for NaN in the "
                 "images"
             )
 
-    def split(self) -> list[dict[str, Tensor]]:
-        """Return the weights of each run, in memory of their own."""
-        return [
-            {
-                name: weight[run].reshape(shape).clone()
-                for (name, shape), weight in zip(
-                    self.shapes.items(), self.weights, strict=True
-                )
-            }
-            for run in range(len(self.weights[0]))
-        ]
+    def state(self) -> dict[str, Any]:
+        return {"flat": self.stack.flat, "optimizer": self.optimizer.state_dict()}
 
-
-def _stacked(networks: Sequence[Weights]) -> Tensor:
-    """Return all numbers, layer by layer, in each layer network by network."""
-    return torch.cat([net[name].flatten() for name in networks[0] for net in networks])
+    def restore(self, state: dict[str, Any]) -> None:
+        self.stack.flat.copy_(state["flat"])
+        self.optimizer.load_state_dict(state["optimizer"])
 
 
 def _check(
@@ -219,6 +134,24 @@ def _check(
     first: int,
     last: int,
 ) -> None:
+    classes = _check_layers(runs, prod(images.shape[1:]))
+    if len(images) != len(labels) or not 0 <= first <= last <= recipe.epochs:
+        raise ValueError(
+            "expected one label for each image and 0 <= first <= last <= "
+            f"{recipe.epochs} steps; got {len(labels)} labels, {len(images)} images, "
+            f"first {first}, last {last}"
+        )
+    if not len(labels) or not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise ValueError(
+            f"expected images with labels from 0 to {classes - 1}, the units of the "
+            f"last layer; got the labels {sorted(set(labels.tolist()))}"
+        )
+    if recipe.crop or recipe.flip:
+        raise ValueError(f"stacked runs see the images as they are; got {recipe}")
+
+
+def _check_layers(runs: Sequence[Run], inputs: int) -> int:
+    """Check that all runs are the same linear layers; return the last one's outputs."""
     if not runs:
         raise ValueError("expected at least one run, got none")
     shapes = {name: tuple(p.shape) for name, p in runs[0].weights.items()}
@@ -230,26 +163,18 @@ def _check(
                 f"run {number} has weights {own} and masks {masks}; expected the "
                 f"weights {shapes}, those of run 0, and masks that fit them"
             )
-    sizes = list(shapes.values())
-    inputs = [images[0].numel(), *(size[0] for size in sizes[1::2])]
+    widths = [inputs, *(prod(shape) for shape in list(shapes.values())[1::2])]
     expected = [
-        pair
-        for (outputs,), before in zip(sizes[1::2], inputs, strict=False)
-        for pair in ((outputs, before), (outputs,))
+        shape
+        for before, outputs in pairwise(widths)
+        for shape in ((outputs, before), (outputs,))
     ]
-    if sizes != expected:
+    if not shapes or list(shapes.values()) != expected:
         raise ValueError(
-            f"expected weight and bias of linear layers in turn, {expected} for these "
-            f"images and biases; got {shapes}"
+            "expected weight and bias of linear layers in turn, which for these images "
+            f"and biases have the shapes {expected}; got {shapes}"
         )
-    if len(images) != len(labels) or not 0 <= first <= last <= recipe.epochs:
-        raise ValueError(
-            "expected one label for each image and 0 <= first <= last <= "
-            f"{recipe.epochs} steps; got {len(labels)} labels, {len(images)} images, "
-            f"first {first}, last {last}"
-        )
-    if recipe.crop or recipe.flip:
-        raise ValueError(f"stacked runs see the images as they are; got {recipe}")
+    return widths[-1]
 
 
 def _identity(
@@ -260,7 +185,7 @@ def _identity(
     first: int,
     last: int,
 ) -> checkpoints.Identity:
-    def numbered(parts: list[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    def numbered(parts: list[Named]) -> dict[str, Tensor]:
         return {f"{i} {n}": t for i, p in enumerate(parts) for n, t in p.items()}
 
     return checkpoints.identity(

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.common import PAGE, Tables
+from figures.common import PAGE, Tables, digits_rows, plot_range, published_rows
 
 METHODS = {
     "random": ("random", "C7", "v"),
@@ -37,20 +37,21 @@ def draw(tables: Tables) -> Figure:
     axes["theirs at"].sharey(axes["ours at"])
     for method, (title, colour, marker) in METHODS.items():
         rows = ours[ours["method"] == method]
-        _band(axes["ours"], rows, "final", colour, marker=marker, label=title)
+        style = (colour, marker)
+        plot_range(axes["ours"], rows, "final", *style, hollow=False, label=title)
         rows = theirs[theirs["method"] == method]
         if len(rows):
-            hollow = {"marker": marker, "mfc": "white"}
-            _band(axes["theirs"], rows, "best", colour, **hollow)
+            plot_range(axes["theirs"], rows, "best", *style, hollow=True)
     _critical_ours(axes["ours at"], ours)
     _critical_theirs(axes["theirs at"], theirs)
-    for rows, label, colour, fill in (
-        (theirs, "authors", "0.45", "white"),
-        (ours.query("path == 1"), "ours, with a path", "C0", "C0"),
+    for rows, label, colour, hollow in (
+        (theirs, "authors", "0.45", True),
+        (ours.query("path == 1"), "ours, with a path", "C0", False),
     ):
         lifted = rows.assign(lift=rows["best"] - rows["final"])
-        style = {"marker": "o", "mfc": fill, "label": label}
-        _band(axes["lift"], lifted, "lift", colour, **style)
+        plot_range(
+            axes["lift"], lifted, "lift", colour, "o", hollow=hollow, label=label
+        )
     axes["ours"].set(title="VGG5, digits (ours)", ylabel="top-1 test accuracy (%)")
     axes["theirs"].set_title("VGG-16, CIFAR-100 (authors)")
     axes["lift"].set(title="choice of the epoch", ylim=(-0.1, None))
@@ -107,32 +108,12 @@ def caption(tables: Tables) -> str:
 
 
 def _ours(tables: Tables) -> pd.DataFrame:
-    rows = tables["a1_layer_collapse"]
-    rows = rows[rows["dataset"] == "digits"]
-    return rows.assign(
-        final=100 * rows["final_accuracy"], best=100 * rows["best_test_accuracy"]
-    )
+    return digits_rows(tables["a1_layer_collapse"])
 
 
 def _theirs(tables: Tables) -> pd.DataFrame:
-    rows = tables["published/fig1_fig6_accuracy"]
-    rows = rows[rows["figure"] == "fig1"]
-    return rows.rename(
-        columns={
-            "top1_final_percent": "final",
-            "top1_max_over_epochs_percent": "best",
-        }
-    )
-
-
-def _band(
-    ax: Axes, rows: pd.DataFrame, column: str, colour: str, **style: object
-) -> None:
-    """Draw the mean at each compression, and the range as a band."""
-    values = rows.groupby("compression_log10")[column]
-    x, middle = 10 ** values.mean().index.to_numpy(), values.mean().to_numpy()
-    ax.plot(x, middle, color=colour, ms=3, **style)  # type: ignore[arg-type]
-    ax.fill_between(x, values.min(), values.max(), color=colour, alpha=0.2, lw=0)
+    rows = published_rows(tables["published/fig1_fig6_accuracy"])
+    return rows[rows["figure"] == "fig1"]
 
 
 def _critical_ours(ax: Axes, ours: pd.DataFrame) -> None:

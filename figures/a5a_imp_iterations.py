@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.common import PAGE, Tables
+from figures.common import PAGE, Tables, digits_rows, plot_range, published_rows
 
 STYLES = {1: ("C0", "o"), 2: ("C1", "s"), 3: ("C2", "^")}
 """Colour and marker of each number of iterations that the paper draws."""
@@ -70,43 +70,24 @@ def caption(tables: Tables) -> str:
 
 
 def _ours(tables: Tables) -> pd.DataFrame:
-    rows = tables["a5a_imp_iterations"]
-    rows = rows[rows["dataset"] == "digits"]
-    return rows.assign(
-        final=100 * rows["final_accuracy"],
-        initial=100 * rows["initial_accuracy"],
-        best=100 * rows["best_test_accuracy"],
-    )
+    return digits_rows(tables["a5a_imp_iterations"])
 
 
 def _theirs(tables: Tables) -> pd.DataFrame:
-    return tables["published/fig5a_imp_accuracy"].rename(
+    return published_rows(tables["published/fig5a_imp_accuracy"]).rename(
         columns={
             "prune_train_iterations": "iterations",
             "layers_fully_pruned": "empty_layers",
-            "top1_final_percent": "final",
-            "top1_before_training_percent": "initial",
-            "top1_max_over_epochs_percent": "best",
         }
     )
 
 
 def _curves(ax: Axes, rows: pd.DataFrame, column: str, *, hollow: bool) -> None:
     """Draw the mean and the range, with crosses where a layer is empty."""
-    for iterations, (colour, marker) in STYLES.items():
+    for iterations, style in STYLES.items():
         own = rows[rows["iterations"] == iterations]
-        values = own.groupby("compression_log10")[column]
-        x = 10 ** values.mean().index.to_numpy()
-        ax.plot(
-            x,
-            values.mean().to_numpy(),
-            color=colour,
-            marker=marker,
-            ms=2.5,
-            mfc="white" if hollow else colour,
-            label=f"$n = {iterations}$, " + ("authors" if hollow else "ours"),
-        )
-        ax.fill_between(x, values.min(), values.max(), color=colour, alpha=0.2, lw=0)
+        label = f"$n = {iterations}$, " + ("authors" if hollow else "ours")
+        plot_range(ax, own, column, *style, hollow=hollow, label=label, size=2.5)
         empty = own[own["empty_layers"] > 0]
         ax.plot(
             10 ** empty["compression_log10"].to_numpy(),

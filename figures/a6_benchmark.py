@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.common import PAGE, Tables
+from figures.common import PAGE, Tables, digits_rows, plot_range, published_rows
 
 METHODS = {
     "random": ("random", "C7", "v"),
@@ -81,35 +81,20 @@ def caption(tables: Tables) -> str:
 
 
 def _ours(tables: Tables) -> pd.DataFrame:
-    rows = tables["a6_benchmark"]
-    rows = rows[rows["dataset"] == "digits"]
-    return rows.assign(
-        final=100 * rows["final_accuracy"], best=100 * rows["best_test_accuracy"]
-    )
+    return digits_rows(tables["a6_benchmark"])
 
 
 def _theirs(tables: Tables) -> pd.DataFrame:
-    rows = tables["published/fig1_fig6_accuracy"]
-    rows = rows[rows["figure"] == "fig6"]
-    return rows.rename(columns={"top1_max_over_epochs_percent": "best"})
+    rows = published_rows(tables["published/fig1_fig6_accuracy"])
+    return rows[rows["figure"] == "fig6"]
 
 
 def _curves(ax: Axes, rows: pd.DataFrame, column: str, *, hollow: bool) -> None:
     """Draw the mean at each compression and the range of each method."""
+    whose = "authors" if hollow else "ours"
     for method, (title, colour, marker) in METHODS.items():
-        own = rows[rows["method"] == method]
-        values = own.groupby("compression_log10")[column]
-        x = 10 ** values.mean().index.to_numpy()
-        ax.plot(
-            x,
-            values.mean().to_numpy(),
-            color=colour,
-            marker=marker,
-            ms=3,
-            mfc="white" if hollow else colour,
-            label=f"{title}, authors" if hollow else f"{title}, ours",
-        )
-        ax.fill_between(x, values.min(), values.max(), color=colour, alpha=0.2, lw=0)
+        own, label = rows[rows["method"] == method], f"{title}, {whose}"
+        plot_range(ax, own, column, colour, marker, hollow=hollow, label=label)
 
 
 def _means(rows: pd.DataFrame, column: str) -> str:

@@ -3,7 +3,8 @@
 A figure is a module `figures/<name>.py` with `draw(tables) -> Figure` and
 `caption(tables) -> str`. It draws the table of the experiment of the same name;
 `tables` holds every committed table under its file's stem, and the authors' own
-numbers under "published/" and the stem.
+numbers under "published/" and the stem. Here is also what several figures share: the
+rows of accuracy tables, and curves with a band.
 """
 
 import importlib
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments import store
@@ -31,6 +33,19 @@ COLUMN = 3.25
 """Width of one text column, in inches."""
 PAGE = 6.75
 """Width of both columns, in inches."""
+
+OURS = {
+    "initial_accuracy": "initial",
+    "final_accuracy": "final",
+    "best_test_accuracy": "best",
+}
+"""Short names of the accuracies before and after training and at its best epoch."""
+THEIRS = {
+    "top1_before_training_percent": "initial",
+    "top1_final_percent": "final",
+    "top1_max_over_epochs_percent": "best",
+}
+"""The same in the authors' tables."""
 
 # Dates and version numbers that the files would carry otherwise.
 METADATA: dict[str, dict[str, None]] = {
@@ -64,6 +79,54 @@ def read_tables(results: Path = RESULTS, published: Path = PUBLISHED) -> Tables:
     ours = {p.stem: pd.read_csv(p) for p in sorted(results.glob("*.csv"))}
     theirs = {p.stem: pd.read_csv(p) for p in sorted(published.glob("*.csv"))}
     return ours | {f"published/{name}": table for name, table in theirs.items()}
+
+
+def digits_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return our runs on digits: accuracies as `initial`, `final` and `best`, in %."""
+    rows = table[table["dataset"] == "digits"]
+    return rows.assign(**{short: 100 * rows[name] for name, short in OURS.items()})
+
+
+def published_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the authors' runs: accuracies as `initial`, `final` and `best`, in %."""
+    return table.rename(columns=THEIRS)
+
+
+def plot_range(
+    ax: Axes,
+    rows: pd.DataFrame,
+    column: str,
+    colour: str,
+    marker: str,
+    *,
+    hollow: bool,
+    label: str = "",
+    size: float = 3,
+) -> None:
+    """Draw the mean over runs at each compression, and their range as a band.
+
+    Args:
+        ax: of which x is the compression, not its logarithm.
+        rows: one for each run and compression, the latter as `compression_log10`.
+        column: what is drawn over it.
+        colour: of line, markers and band.
+        marker: matplotlib's letter.
+        hollow: leave the markers open, as for the authors' numbers.
+        label: in the legend; none if it is empty.
+        size: of the markers, in points.
+    """
+    values = rows.groupby("compression_log10")[column]
+    x = 10 ** values.mean().index.to_numpy()
+    ax.plot(
+        x,
+        values.mean().to_numpy(),
+        color=colour,
+        marker=marker,
+        ms=size,
+        mfc="white" if hollow else colour,
+        label=label,
+    )
+    ax.fill_between(x, values.min(), values.max(), color=colour, alpha=0.2, lw=0)
 
 
 def render(drawing: Drawing, tables: Tables) -> dict[str, bytes]:

@@ -12,6 +12,8 @@ from theory import (
     layer_scaling,
     network_conservation,
     neuron_conservation,
+    stability_to_data_order,
+    stability_to_pruning,
     synflow,
 )
 from theory.claim import Claim
@@ -26,6 +28,8 @@ MODULES = (
     layer_collapse,
     critical_compression,
     gradient_flow,
+    stability_to_pruning,
+    stability_to_data_order,
 )
 
 FIGURES = {
@@ -35,6 +39,8 @@ FIGURES = {
     "one-shot-collapse": "a8_critical_compression",
     "maximal-critical-compression": "a9_dropping_hypotheses",
     "gradient-flow-conservation": "a10_gradient_flow",
+    "stability-to-pruning": "b3_stability_table",
+    "stability-to-data-order": "b4_rewinding",
 }
 WITHOUT_FIGURE = {"synflow-factorisation": "an identity that holds to the last digit"}
 
@@ -71,7 +77,7 @@ def test_every_module_with_a_claim_is_in_the_ledger() -> None:
 def test_every_claim_names_itself_its_source_and_its_hypotheses(module: object) -> None:
     claim: Claim = getattr(module, "CLAIM")  # noqa: B009
     statement = str(module.__doc__)
-    assert statement.startswith(f"Claim `{claim.label}` (paper A, ")
+    assert re.match(rf"Claim `{claim.label}` \(paper [AB], ", statement)
     assert re.search(r"arXiv \d{4}\.\d{5}", claim.source)
     assert claim.assumptions and claim.checks and claim.controls
     assert any(check.bound == 0.0 for check in claim.checks) or claim.label == (

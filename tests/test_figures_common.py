@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from figures import common, evidence
@@ -73,6 +74,74 @@ def test_tables_are_read_to_the_last_digit(tmp_path: Path) -> None:
     read = common.read_tables(tmp_path, tmp_path)
     assert list(read) == ["t", "published/t"]
     np.testing.assert_array_equal(read["t"].x.to_numpy(), values, strict=True)
+
+
+def test_our_runs_are_those_on_digits_in_per_cent() -> None:
+    table = pd.DataFrame(
+        {
+            "dataset": ["digits", "toy", "digits"],
+            "initial_accuracy": [0.125, 0.5, 0.25],
+            "final_accuracy": [0.5, 0.75, 1.0],
+            "best_test_accuracy": [0.75, 1.0, 1.0],
+        },
+        index=[4, 5, 6],
+    )
+    before = table.copy()
+    found = common.digits_rows(table)
+    assert found.index.tolist() == [4, 6]
+    assert found["initial"].tolist() == [12.5, 25.0]
+    assert found["final"].tolist() == [50.0, 100.0]
+    assert found["best"].tolist() == [75.0, 100.0]
+    assert set(found) - {"initial", "final", "best"} == set(before)
+    pd.testing.assert_frame_equal(table, before)
+
+
+def test_published_accuracies_stay_in_per_cent() -> None:
+    table = pd.DataFrame(
+        {
+            "model": ["VGG-16"],
+            "top1_max_over_epochs_percent": [72.67],
+            "top1_final_percent": [72.55],
+            "top1_before_training_percent": [0.79],
+        }
+    )
+    (row,) = common.published_rows(table).to_dict("records")
+    assert row == {"model": "VGG-16", "best": 72.67, "final": 72.55, "initial": 0.79}
+    assert "final" not in table
+
+
+RUNS = pd.DataFrame(
+    {
+        "compression_log10": [1.0, 0.0, 1.0, 0.0, 1.0],
+        "final": [10.0, 90.0, 20.0, 94.0, 60.0],
+        "best": [0.0, 0.0, 0.0, 0.0, 0.0],
+    }
+)
+
+
+def test_a_curve_is_the_mean_of_the_runs_and_a_band_their_range() -> None:
+    axes = Figure().subplots()
+    common.plot_range(axes, RUNS, "final", "C1", "s", hollow=False, label="ours")
+    (line,), (band,) = axes.lines, axes.collections
+    assert np.asarray(line.get_xydata()).tolist() == [[1.0, 92.0], [10.0, 30.0]]
+    corners = {(x, y) for x, y in np.asarray(band.get_paths()[0].vertices).tolist()}
+    assert corners == {(1.0, 90.0), (1.0, 94.0), (10.0, 10.0), (10.0, 60.0)}
+    assert (line.get_marker(), line.get_markersize()) == ("s", 3)
+    assert to_rgba(line.get_markerfacecolor()) == to_rgba(line.get_color())
+    assert to_rgba(line.get_color()) == to_rgba("C1")
+    assert np.asarray(band.get_facecolor()).tolist() == [[*to_rgba("C1", alpha=0.2)]]
+    assert band.get_linewidth() == 0
+    assert axes.get_legend_handles_labels() == ([line], ["ours"])
+
+
+def test_open_markers_of_another_size_and_no_label() -> None:
+    axes = Figure().subplots()
+    common.plot_range(axes, RUNS, "final", "C1", "o", hollow=True, size=2.5)
+    (line,) = axes.lines
+    assert to_rgba(line.get_markerfacecolor()) == to_rgba("white")
+    assert to_rgba(line.get_color()) == to_rgba("C1")
+    assert line.get_markersize() == 2.5
+    assert axes.get_legend_handles_labels() == ([], [])
 
 
 def test_main_writes_files_and_refuses_unknown_names(

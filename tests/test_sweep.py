@@ -147,3 +147,98 @@ def test_two_processes_write_the_same_table(checkout: Checkout) -> None:
     checkout.run()
     new = checkout.folder / "new" / "results" / "toy.csv"
     assert new.read_bytes() == expected
+
+
+PIECES = """
+    from experiments import cells
+    done = cells.checkpoint("pieces")
+    done.parent.mkdir(parents=True, exist_ok=True)
+    for piece in range(4):
+        if piece < (int(done.read_text()) if done.exists() else 0):
+            continue
+        with open(os.environ["TOY_LOG"], "a") as log:
+            log.write(f"{10 * config.size + piece}\\n")
+        cells.time.sleep(1)
+        done.write_text(str(piece + 1))
+        cells.pause()
+"""
+"""In place of the toy's sleep: four pieces of a second, each written down."""
+
+
+class Clock:
+    """A second passes when somebody sleeps for a second."""
+
+    def __init__(self) -> None:
+        self.now = 1e9
+
+    def time(self) -> float:
+        return self.now
+
+    perf_counter = time
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Let the toy compute in pieces, in a time of its own."""
+    made = Clock()
+    for module in ("__main__", "cells", "sweep"):
+        monkeypatch.setattr(f"experiments.{module}.time", made)
+    checkout.replace(
+        "toy", '    time.sleep(float(os.environ.get("TOY_SLEEP", 0)))\n', PIECES
+    )
+    checkout.replace("toy", 'log.write(f"{config.size}\\n")', "pass")
+    return made
+
+
+def test_a_time_budget_stops_between_checkpoints_and_loses_nothing(
+    checkout: Checkout,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    checkpoints = checkout.folder / "out" / "checkpoints" / "toy"
+    begin = clock.now
+    assert checkout.run("--time-budget", "2.5") == [10, 11, 12]
+    assert clock.now == begin + 3  # the piece that was begun is finished
+    stopped = capsys.readouterr()
+    assert "time is up: 2 of 2 configurations are not done" in stopped.err
+    assert "the same command goes on from their checkpoints" in stopped.err
+    assert "failed" not in stopped.err and "0 done" in stopped.out
+    assert len(list(checkpoints.iterdir())) == 1
+    assert checkout.run("--time-budget", "2") == [13, 20]
+    assert "1 of 2 configurations are not done" in capsys.readouterr().err
+    assert set(checkout.scores()) == {1}
+    assert checkout.run("--time-budget", "1e9") == [21, 22, 23]
+    assert "time is up" not in capsys.readouterr().err
+    assert not list(checkpoints.iterdir())
+    expected = checkout.table()
+    monkeypatch.setenv("PRUNING_RESULTS", str(checkout.folder / "new"))
+    assert checkout.run() == [10, 11, 12, 13, 20, 21, 22, 23]
+    assert (checkout.folder / "new" / "results" / "toy.csv").read_bytes() == expected
+
+
+def test_a_spent_budget_begins_nothing(
+    checkout: Checkout, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert checkout.run("--time-budget", "0") == []
+    captured = capsys.readouterr()
+    assert "time is up: 2 of 2 configurations are not done" in captured.err
+    assert "toy: 0 done, 0 stale, 3 missing" in captured.out
+    assert clock.now == 1e9
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_failure_leaves_its_checkpoints_until_it_is_done(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOY_FAILS", "2")
+    assert checkout.command("run", "--workers", "1") == 1
+    (left,) = (checkout.folder / "out" / "checkpoints" / "toy").iterdir()
+    assert (left / "pieces.pt").read_text() == "4"
+    assert checkout.computed() == [10, 11, 12, 13, 20, 21, 22, 23]
+    monkeypatch.delenv("TOY_FAILS")
+    assert checkout.run() == []
+    assert not left.exists() and set(checkout.scores()) == {1, 2}

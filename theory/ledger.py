@@ -20,6 +20,8 @@ from theory import (
     layer_scaling,
     network_conservation,
     neuron_conservation,
+    stability_to_data_order,
+    stability_to_pruning,
     synflow,
 )
 from theory.claim import Check, Claim, Control
@@ -32,6 +34,8 @@ CLAIMS: tuple[Claim, ...] = (
     layer_collapse.CLAIM,
     critical_compression.CLAIM,
     gradient_flow.CLAIM,
+    stability_to_pruning.CLAIM,
+    stability_to_data_order.CLAIM,
 )
 
 COUNTER_EXAMPLE = 1e-3

@@ -49,7 +49,7 @@ def masked(weights: Weights, masks: Masks) -> dict[str, Tensor]:
     Raises:
         ValueError: a mask without a weight of its shape.
     """
-    _check(weights, masks)
+    check_masks(weights, masks)
     return exact_masks.masked(dict(weights), masks)
 
 
@@ -75,7 +75,9 @@ def lower(weights: Weights, masks: Masks, rates: float | Mapping[str, float]) ->
         ValueError: a rate outside [0, 1], rates that do not name exactly the masked
             layers, NaN weights, no masks, a mask without a weight of its shape.
     """
-    _check(weights, masks)
+    check_masks(weights, masks)
+    if not masks:
+        raise ValueError("expected the mask of at least one layer, got none")
     scores = {name: weights[name].detach().abs() for name in masks}
     if isinstance(rates, Mapping):
         if rates.keys() != masks.keys():
@@ -151,7 +153,8 @@ def _lowered(scores: dict[str, Tensor], masks: Masks, rate: float) -> Masks:
     return keep_largest(scores, count / max(size, 1), among=masks)
 
 
-def _check(weights: Weights, masks: Masks) -> None:
+def check_masks(weights: Weights, masks: Masks) -> None:
+    """Raise ValueError unless each mask has a weight of its name and shape."""
     for name, mask in masks.items():
         shape = weights[name].shape if name in weights else None
         if shape != mask.shape:
@@ -162,7 +165,7 @@ def _check(weights: Weights, masks: Masks) -> None:
 
 
 def _check_frozen(ticket: Ticket, where: str) -> None:
-    _check(ticket.weights, ticket.masks)
+    check_masks(ticket.weights, ticket.masks)
     for name, mask in ticket.masks.items():
         revived = int(torch.count_nonzero(ticket.weights[name][~mask]))
         if revived:

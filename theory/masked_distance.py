@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from theory.lottery_tickets import Weights
+from theory.lottery_tickets import Weights, check_masks
 from theory.masks import Masks
 
 
@@ -110,12 +110,6 @@ def inverse(permutations: Sequence[Tensor]) -> list[Tensor]:
 def _survivors(weights: Weights, masks: Masks) -> Float64[Tensor, " survivors"]:
     if not masks:
         raise ValueError("expected the mask of at least one layer, got none")
-    for name, mask in masks.items():
-        shape = weights[name].shape if name in weights else None
-        if shape != mask.shape:
-            raise ValueError(
-                f"expected a weight of shape {tuple(mask.shape)} for the mask {name}, "
-                f"got {'none' if shape is None else tuple(shape)}"
-            )
+    check_masks(weights, masks)
     parts = [weights[name].detach()[mask].double() for name, mask in masks.items()]
     return torch.cat(parts)

@@ -1,0 +1,109 @@
+"""Sentences of the caption of figure b3; every number is measured."""
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from figures._stability import (
+    CASES,
+    KINDS,
+    QUANTITIES,
+    UNITS,
+    Published,
+    estimate,
+    interval,
+    networks,
+    ratio,
+)
+from theory.latex import scientific
+
+
+def samples(table: pd.DataFrame) -> str:
+    """Return how many initialisations, data orders and pairs, and the share kept."""
+    parts = []
+    for title, rows in _single(table):
+        one = rows[rows["subnetwork"] == "random"].iloc[0]
+        order, prune = (estimate(rows, q, "L2", "imp") for q in QUANTITIES)
+        parts.append(
+            f"{title} with {100 * one['density']:.1f}\\,\\% of the weights: "
+            f"{order.samples} initialisations, {one['orders']} data orders each, so "
+            f"{order.pairs} pairs; {prune.pairs} runs for pruning."
+        )
+    return " ".join(parts)
+
+
+def noise_floors(table: pd.DataFrame, precisions: Mapping[bool, str]) -> str:
+    """Return the largest noise floor of each case and precision."""
+    parts = []
+    for (case, double), rows in table.groupby(["case", "double"]):
+        order, pruning = (
+            max(
+                value
+                for kind in KINDS
+                for found in networks(rows, f"{quantity} floor", "L2", kind)
+                for value in found
+            )
+            for quantity in QUANTITIES
+        )
+        parts.append(
+            f"{scientific(order)} (data order) and {scientific(pruning)} (pruning) for "
+            f"{CASES[str(case)]} in {precisions[bool(double)]}"
+        )
+    return f"As a distance it is at most {'; '.join(parts)}."
+
+
+def comparison(table: pd.DataFrame, theirs: Published) -> str:
+    """Return each of the published numbers beside ours."""
+    rows = table[table["case"] == "lenet-mnist"]
+    if rows.empty:
+        return "Our rows of MNIST are not in the table yet."
+    parts = []
+    for unit, name in (("L2", "distance"), ("degrees", "angle in degrees")):
+        for quantity in QUANTITIES:
+            for kind, (title, *_) in KINDS.items():
+                own = estimate(rows, quantity, unit, kind)
+                mean, reach = theirs.value(quantity, unit, kind)
+                more = 100 * (own.mean / mean - 1)
+                parts.append(
+                    f"{name}, {quantity}, {title} {interval(own)} against ${mean:.1f} "
+                    f"\\pm {reach:.1f}$ (${more:+.0f}$\\,\\%)"
+                )
+    return f"MNIST, ours against theirs: {'; '.join(parts)}."
+
+
+def ratios(table: pd.DataFrame, theirs: Published) -> str:
+    """Return random over IMP with its interval, ours and theirs."""
+    parts = []
+    for title, rows in _single(table):
+        for quantity in QUANTITIES:
+            found = (interval(ratio(rows, quantity, unit), 2) for unit in UNITS)
+            parts.append(f"{title}, {quantity}, {' and '.join(found)}")
+    for quantity in QUANTITIES:
+        printed = (f"{theirs.ratio(quantity, unit):.2f}" for unit in UNITS)
+        parts.append(f"authors, {quantity}, {' and '.join(printed)}")
+    return f"Random over IMP, distance and angle: {'; '.join(parts)}."
+
+
+def accuracies(table: pd.DataFrame, theirs: Published) -> str:
+    """Return the mean accuracy of each kind of network."""
+    parts = []
+    for title, rows in _single(table):
+        means = (
+            f"{100 * estimate(rows, 'accuracy', 'share', kind).mean:.1f}"
+            for kind in ("dense", *KINDS)
+        )
+        parts.append(f"{title} {' / '.join(means)}")
+    printed = (f"{theirs.accuracy(kind)[0]:.1f}" for kind in KINDS)
+    return (
+        "Test accuracy in \\% of the whole network, IMP's and random subnetworks: "
+        f"{'; '.join(parts)}; authors, IMP and random, {' / '.join(printed)}."
+    )
+
+
+def _single(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield title and rows of each case, of training in float32."""
+    single = table[~table["double"]]
+    for case, title in CASES.items():
+        rows = single[single["case"] == case]
+        if len(rows):
+            yield title, rows

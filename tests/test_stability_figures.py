@@ -1,0 +1,177 @@
+"""Figures b3 and b4 with tables whose numbers are known: what is drawn and said."""
+
+import re
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from test_figures import drawn, latex_faults, missing_in_legends, unlabelled
+
+from figures import b3_stability_table, b4_rewinding, common
+from figures._stability import Published, estimate, networks, ratio
+
+VALUES = {
+    ("data order", "imp"): 20.0,
+    ("data order", "random"): 60.0,
+    ("pruning", "imp"): 50.0,
+    ("pruning", "random"): 75.0,
+}
+SEEDS = (0, 1, 2)
+
+
+def rows(
+    case: str, *, orders: int = 4, scale: float = 1.0, **config: Any
+) -> Iterator[dict[str, Any]]:
+    """Yield rows of three networks at 0.9, 1 and 1.1 times the values, halved in b4."""
+    base = {"case": case, "orders": orders, "round": 10, "density": 0.1, **config}
+    for seed, factor in zip(SEEDS, (0.9, 1.0, 1.1), strict=True):
+        for (quantity, kind), value in VALUES.items():
+            own = {**base, "initialisation": seed, "subnetwork": kind}
+            pairs = list(combinations(range(orders), 2))
+            if quantity == "pruning":
+                pairs = [(order, order) for order in range(orders)]
+            for unit in ("L2", "degrees"):
+                tail = {"unit": unit, "quantity": quantity}
+                for u, v in pairs:
+                    value_ = scale * factor * value
+                    yield {**own, **tail, "first": u, "second": v, "value": value_}
+                noise = {"quantity": f"{quantity} floor", "value": 1e-3 * (1 + seed)}
+                yield {**own, **tail, **noise, "first": 0, "second": 0}
+        for kind, share in (("dense", 0.98), ("imp", 0.97), ("random", 0.96)):
+            own = {**base, "initialisation": seed, "subnetwork": kind}
+            tail = {"quantity": "accuracy", "unit": "share", "value": share}
+            yield {**own, **tail, "first": 0, "second": 0}
+
+
+def made(*, mnist: bool, steps: tuple[int, ...] = ()) -> common.Tables:
+    """Return tables of digits, and of MNIST in b3 and at some steps of b4."""
+    b3 = [
+        *rows("lenet-digits", double=False),
+        *rows("lenet-digits", double=True),
+        *(rows("lenet-mnist", double=False) if mnist else ()),
+    ]
+    b4 = [*rows("lenet-digits", orders=3, scale=0.5, rewind=100)]
+    for step in steps:
+        b4 += rows("lenet-mnist", orders=3, scale=0.25, rewind=step)
+    tables = {name: t for name, t in common.read_tables().items() if "/" in name}
+    new = {"b3_stability_table": pd.DataFrame(b3), "b4_rewinding": pd.DataFrame(b4)}
+    return {**tables, **new}
+
+
+FIGURES = {
+    module.__name__.rpartition(".")[2]: module
+    for module in (b3_stability_table, b4_rewinding)
+}
+
+
+def drawing(name: str) -> common.Drawing:
+    return common.Drawing(name, FIGURES[name].draw, FIGURES[name].caption)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize(
+    "tables",
+    [
+        made(mnist=False),
+        made(mnist=True),
+        made(mnist=True, steps=(1000,)),
+        made(mnist=False, steps=(100, 25_000)),
+    ],
+    ids=["digits", "step 0", "one step", "steps without 0"],
+)
+def test_whatever_is_computed_is_drawn(name: str, tables: common.Tables) -> None:
+    with drawn(drawing(name), tables) as figure:
+        assert not unlabelled(figure) and not missing_in_legends(figure)
+    text = FIGURES[name].caption(tables)
+    assert not latex_faults(text) and not re.search(r"\bnan\b|\binf\b", text)
+
+
+def points(ax: Axes, label: str) -> list[tuple[float, float]]:
+    """Return the points of every artist with a label."""
+    handles, labels = ax.get_legend_handles_labels()
+    found = [h for h, name in zip(handles, labels, strict=True) if name == label]
+    lines = [h[0] if hasattr(h, "lines") else h for h in found]
+    # in nine decimals: what is drawn is a mean of rounded numbers
+    return sorted(
+        (round(float(x), 9), round(float(y), 9))
+        for line in lines
+        for x, y in line.get_xydata()
+    )
+
+
+def test_b3_has_the_means_the_floors_and_the_authors() -> None:
+    with drawn(drawing("b3_stability_table"), made(mnist=True)) as figure:
+        (mnist, digits, third), (angle, *_) = axes_of(figure, 3)
+        assert points(mnist, "IMP, float32") == [(20, 4), (50, 1)]
+        assert points(digits, "random, float64") == [(60, 2.75), (75, -0.25)]
+        assert points(mnist, "IMP, authors") == [(20.7, 4.25), (48.1, 1.25)]
+        assert points(angle, "random, authors") == [(49.2, 3.25), (83.6, 0.25)]
+        floors = points(digits, "noise floor, float32")
+        assert len(floors) == 12 and {x for x, _ in floors} == {1e-3, 2e-3, 3e-3}
+        assert points(third, "LeNet, digits") == [(1.5, 0.2), (3, 3.2)]
+        assert points(third, "LeNet, MNIST, authors") == [(1.574, 0.5), (2.831, 3.5)]
+        assert digits.get_xscale() == third.get_xscale() == "log"
+
+
+def axes_of(figure: Figure, columns: int) -> list[list[Axes]]:
+    found = figure.axes
+    return [found[i : i + columns] for i in range(0, len(found), columns)]
+
+
+def test_b4_has_step_0_of_b3_and_the_steps_that_there_are() -> None:
+    tables = made(mnist=True, steps=(25_000, 1000))
+    with drawn(drawing("b4_rewinding"), tables) as figure:
+        mnist, digits = axes_of(figure, 4)
+        expected = [(0, 20), (1000, 5), (25_000, 5)]
+        assert points(mnist[0], "IMP, data order") == expected
+        assert points(digits[1], "random, pruning") == [(0, 75), (100, 37.5)]
+        assert points(mnist[0], "IMP, authors") == [(0, 20.7), (0, 48.1)]
+        ratios = points(digits[2], "random / IMP, data order")
+        assert ratios == [(0, 3), (100, 3)]
+        accuracy = points(digits[3], "whole network, accuracy")
+        assert accuracy == [(0, 98), (100, 98)]
+        assert {y for _, y in points(digits[0], "noise floor, pruning")} == {3e-3}
+
+
+def test_b3_says_ours_theirs_and_the_samples() -> None:
+    text = b3_stability_table.caption(made(mnist=True))
+    # 0.9, 1, 1.1 times 20: standard error 2 / sqrt 3, Student's t of 2 is 4.303
+    assert r"data order, IMP 20.0 [15.0, 25.0] against $20.7 \pm 0.6$ ($-3$" in text
+    assert r"angle in degrees, pruning, random 75.0" in text
+    assert "LeNet, MNIST with 10.0\\,\\% of the weights: 3 initialisations" in text
+    assert "4 data orders each, so 18 pairs; 12 runs for pruning" in text
+    assert "LeNet, digits, data order, 3.00 [3.00, 3.00] and 3.00" in text
+    assert "authors, data order, 2.83 and 2.17; authors, pruning, 1.57 and 1.57" in text
+    assert r"$3.0\cdot 10^{-3}$ (pruning) for LeNet, digits in float64" in text
+    assert "LeNet, MNIST 98.0 / 97.0 / 96.0" in text and "98.3 / 97.5" in text
+    without = b3_stability_table.caption(made(mnist=False))
+    assert "MNIST are not in the table yet" in without and "against $" not in without
+
+
+def test_b4_says_which_steps_there_are() -> None:
+    text = b4_rewinding.caption(made(mnist=True, steps=(25_000, 1000)))
+    assert "LeNet, MNIST: $k = 0, 1000, 25000$; 3 initialisations, 9 pairs" in text
+    assert "LeNet, digits: $k = 0, 100$" in text and "9 runs for pruning" in text
+    assert "random 75.00 [56.37, 93.63] to 18.75 [14.09, 23.41]" in text
+    assert "LeNet, MNIST" not in b4_rewinding.caption(made(mnist=False))
+
+
+def test_values_are_gathered_by_network() -> None:
+    table = made(mnist=False)["b3_stability_table"].query("not double")
+    found = networks(table, "data order", "L2", "imp")
+    assert found == [pytest.approx([20 * f] * 6) for f in (0.9, 1.0, 1.1)]
+    own = estimate(table, "pruning", "degrees", "random")
+    assert own.mean == pytest.approx(75) and (own.samples, own.pairs) == (3, 12)
+    assert ratio(table, "pruning", "L2").mean == pytest.approx(1.5)
+
+
+def test_the_published_row_is_lenets() -> None:
+    theirs = Published.of(made(mnist=False))
+    assert theirs.value("data order", "L2", "random") == (58.6, 4.0)
+    assert theirs.value("pruning", "degrees", "imp") == (53.1, 0.8)
+    assert theirs.ratio("pruning", "L2") == 1.574
+    assert theirs.accuracy("random") == (97.5, 0.3)

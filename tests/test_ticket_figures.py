@@ -1,0 +1,195 @@
+"""Figures b1, b5, b9: what their captions say of tables whose answer is known."""
+
+import re
+from collections.abc import Callable
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from figures import b1_imp_schedules, b5_rewound_accuracy, b9_snip_imp, common
+from figures._ticket_curves import gain, interval, rows_of, whole, winning
+
+matplotlib.use("Agg")
+PUBLISHED = {n: t for n, t in common.read_tables().items() if n.startswith("published")}
+SCHEDULES = ("standard", "low", "warmup")
+Loss = Callable[[str, int], float]
+"""Test images lost by a kind in a round."""
+
+
+def table(
+    case: str, loss: Loss, kinds: tuple[str, ...], **columns: int
+) -> pd.DataFrame:
+    """Three initialisations whose whole networks are right on 340, 341, 342 images."""
+    rows = [
+        {
+            "case": case,
+            **columns,
+            "kind": kind,
+            "round": number,
+            "initialisation": seed,
+            "density": 0.5**number,
+            "empty_layers": int(kind == "snip" and number == 2),
+            "test_accuracy": (340 + seed - loss(kind, number)) / 358,
+        }
+        for kind in kinds
+        for number in ((0, 1, 2) if kind == "imp" else (1, 2))
+        for seed in range(3)
+    ]
+    return pd.DataFrame(rows)
+
+
+def schedules(network: str, better: tuple[str, ...]) -> pd.DataFrame:
+    """IMP loses nothing at half the weights; reinitialised: 2 images where better."""
+
+    def loss(schedule: str) -> Loss:
+        worse = 2.0 if schedule in better else -1.0
+        return lambda kind, number: (
+            number - 1 + worse * (kind != "imp") if number else 0
+        )
+
+    kinds = ("imp", "reinitialised")
+    return pd.concat(
+        table(f"{network}-{schedule}", loss(schedule), kinds) for schedule in SCHEDULES
+    )
+
+
+def tables(
+    better: tuple[str, ...] = ("low", "warmup"), gained: int = 1
+) -> common.Tables:
+    """Both profiles; what is rewound is right on `gained` more images in each round."""
+    kinds = ("imp", "reinitialised", "random", "snip")
+    place = {kind: index for index, kind in enumerate(kinds)}
+    large = ("resnet20-cifar10", "resnet20-cifar10-jpeg", "vgg19-cifar10")
+    networks = ("resnet6-digits", *large)
+
+    def rewound(kind: str, number: int) -> float:
+        return (number - 1 + 2 * (kind != "imp") - gained) if number else 0
+
+    return PUBLISHED | {
+        "b1_imp_schedules": pd.concat(schedules(name, better) for name in networks),
+        "b5_rewound_accuracy": pd.concat(
+            table(f"{name}-standard", rewound, kinds[:2], rewind=21)
+            for name in networks
+        ),
+        "b9_snip_imp": pd.concat(
+            table(case, lambda kind, number: number * place[kind], kinds)
+            for case in ("lenet-digits", "vgg19-cifar10-warmup")
+        ),
+    }
+
+
+def test_rows_are_named_by_network_and_schedule() -> None:
+    rows = rows_of(tables(), "b1_imp_schedules")
+    pairs = set(zip(rows["network"], rows["schedule"], strict=True))
+    assert len(pairs) == 12 and ("resnet20-cifar10-jpeg", "low") in pairs
+    assert ("resnet20-cifar10", "warmup") in pairs
+    lenet = rows_of(tables(), "b9_snip_imp").iloc[0]
+    assert lenet["network"] == "lenet-digits" and pd.isna(lenet["schedule"])
+    assert (lenet["left"], lenet["accuracy"]) == (100.0, 100 * (340 / 358))
+
+
+def test_winning_tickets_are_as_accurate_as_the_whole() -> None:
+    rows = rows_of(tables(), "b9_snip_imp")
+    rows = rows[rows["network"] == "lenet-digits"]
+    assert whole(rows).tolist() == [100 * (n / 358) for n in (340, 341, 342)]
+    assert winning(rows, "imp") == r"down to 25.0\,\% (down to 25.0\,\%)"
+    assert winning(rows, "reinitialised") == r"never (down to 50.0\,\%)"
+    assert winning(rows, "random") == "never (never)"
+
+
+def test_gains_are_means_over_pruned_rounds_of_each_initialisation() -> None:
+    rows = rows_of(tables(), "b9_snip_imp")
+    rows = rows[rows["network"] == "lenet-digits"]
+    imp, random = (rows[rows["kind"] == kind] for kind in ("imp", "random"))
+    assert gain(imp, random).tolist() == pytest.approx([100 * 3 / 358] * 3)
+    assert gain(random, imp).tolist() == pytest.approx([-100 * 3 / 358] * 3)
+    assert len(gain(imp, imp)) == 3 and not gain(imp, imp).any()
+    half = imp[imp["round"] < 2]
+    assert gain(half, random).tolist() == pytest.approx([100 * 2 / 358] * 3)
+    assert interval(pd.Series([1.0, -0.5, 0.25])) == "$+0.25$ [$-0.50$, $+1.00$]"
+
+
+@pytest.mark.parametrize(
+    ("better", "verdict", "rates"),
+    [
+        (("low", "warmup"), "shows too", "low rate, warm-up"),
+        (SCHEDULES, "does not show", "standard rate, low rate, warm-up"),
+        (("low",), "does not show", "low rate"),
+        ((), "does not show", "none of the rates"),
+    ],
+)
+def test_b1_says_where_imp_is_better(
+    better: tuple[str, ...], verdict: str, rates: str
+) -> None:
+    caption = b1_imp_schedules.caption(tables(better))
+    assert f"small network {verdict}." in caption
+    assert f"All initialisations gain at {rates}." in caption
+    assert r"all weights reach 95.3\,\% / 95.3\,\% / 95.3\,\%" in caption
+    other = r"never (never)", r"down to 25.0\,\% (down to 25.0\,\%)"
+    found = " / ".join(other[schedule not in better] for schedule in SCHEDULES)
+    assert f"reinitialised {found}." in caption
+    assert (
+        "Resnet-18 $+0.0$ / $+3.0$ / $+3.5$, VGG-19 $-0.2$ / $+3.0$ / $+2.1$" in caption
+    )
+
+
+@pytest.mark.parametrize(("gained", "verdict"), [(1, "is seen"), (0, "is not seen")])
+def test_b5_says_whether_rewinding_helps(gained: int, verdict: str) -> None:
+    caption = b5_rewound_accuracy.caption(tables(gained=gained))
+    assert f"rewinding helps {verdict} here" in caption
+    change = f"${100 * gained / 358:+.2f}$"
+    assert f"accuracy by {change} [{change}, {change}] points" in caption
+    assert r"falls from 90.5 to 87.7\,\% at 16.7\,\%" in caption
+    assert "step 500 of 30000 (VGG-19: 100 of 112000" in caption
+    assert "rewound to step 21 of 420" in caption
+
+
+def test_b9_compares_imp_with_each_control() -> None:
+    caption = b9_snip_imp.caption(tables())
+    gains = [f"${100 * n / 358:+.2f}$" for n in (1.5, 4.5, 3)]
+    for name, value in zip(
+        ("reinitialised", "SNIP", "random masks"), gains, strict=True
+    ):
+        assert f"{name} {value} [{value}, {value}]" in caption
+    assert "3 of 27 subnetworks have an empty layer (snip)." in caption
+    assert r"up to 99\,\% of the weights removed" in caption
+    means = [100 * (341 - 2 * n) / 358 for n in (0, 1, 3, 2)]
+    names = ("IMP", "reinitialised", "SNIP", "random masks")
+    for name, mean in zip(names, means, strict=True):
+        assert f"{name} {mean:.1f}\\,\\%" in caption
+
+
+MODULES = (b1_imp_schedules, b5_rewound_accuracy, b9_snip_imp)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+@pytest.mark.parametrize("published", [True, False])
+def test_all_that_is_drawn_is_named(module: object, published: bool) -> None:
+    both = tables()
+    if not published:
+        for name, rows in both.items():
+            if "case" in rows:
+                both[name] = rows[rows["case"].str.contains("digits")]
+    with plt.style.context(common.STYLE, after_reset=True):
+        figure: Figure = module.draw(both)  # type: ignore[attr-defined]
+        figure.draw_without_rendering()
+    shown = {text.get_text() for text in figure.legends[0].get_texts()}
+    for ax in figure.axes:
+        labels = ax.get_legend_handles_labels()[1]
+        assert labels and set(labels) <= shown
+        left, right = ax.get_xlim()
+        assert left > 100 > right
+    ours = [label for label in shown if re.search("Resnet-18.*ours|jpeg", label)]
+    assert bool(ours) == (published and module is b1_imp_schedules)
+    panels = {
+        b1_imp_schedules: (6, 6),
+        b5_rewound_accuracy: (1, 4),
+        b9_snip_imp: (1, 2),
+    }
+    assert len(figure.axes) == panels[module][published]  # type: ignore[index]
+    width = common.PAGE if len(figure.axes) > 1 else common.COLUMN
+    assert figure.get_figwidth() == width
+    plt.close(figure)
