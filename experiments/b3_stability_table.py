@@ -2,8 +2,8 @@
 
 The published profile is the paper's LeNet at its full size. Deviations: 54,000 training
 images (6,000 are held out), batches run across the ends of epochs, the last weights are
-measured. An initialisation has 4 data orders, so 6 pairs; on digits also a dense network
-for each order, on MNIST one, as in the paper.
+measured. An initialisation has 4 data orders, so 6 pairs; there is a dense network for
+each order on digits, and one, as in the paper, on MNIST.
 """
 
 from dataclasses import dataclass
