@@ -1,7 +1,7 @@
 """b4: stabilities and accuracy against the rewinding step (paper B, figures 4, 11).
 
-The published profile is the paper's LeNet at its full size; step 0 is in the table of
-b3. Deviations: as in b3; 3 data orders, so 3 pairs an initialisation.
+The published profile is the paper's: LeNet on two cores, the others on a GPU; step 0 is
+in the table of b3. Deviations: as in b3; 3 data orders, so 3 pairs an initialisation.
 """
 
 from dataclasses import dataclass
@@ -33,6 +33,14 @@ GRID = {
     ),
     "published": tuple(
         Config("lenet-mnist", step) for step in (1000, 5000, 100, 25000, 500, 10000)
+    )
+    + tuple(
+        Config(case, step, rounds)
+        for case, rounds in (
+            ("resnet20-cifar10-standard", 8),
+            ("vgg19-cifar10-standard", 17),
+        )
+        for step in (100, 500, 1000, 2000, 5000, 10000)
     ),
 }
 

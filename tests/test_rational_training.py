@@ -116,6 +116,18 @@ def test_backpropagation_agrees_with_dual_numbers(rng: Random) -> None:
     assert backward(dag, point, sample) == rational_gradient(loss, point)
 
 
+def test_a_target_that_another_unit_reads_has_both_gradients() -> None:
+    """The chain 2 * 3 = 6 and 6 * 5 = 30, with targets 4 and 29: errors 2 and 1."""
+    dag = replace(
+        by_hand(frozenset(), Sgd(ONE)).dag,
+        weights={(0, 1): 3 * ONE, (1, 2): 5 * ONE},
+        biases={},
+    )
+    both = Sample({0: 2 * ONE}, {1: 4 * ONE, 2: 29 * ONE})
+    slopes = backward(dag, {**dag.weights}, both)
+    assert slopes == {(0, 1): (2 + 5 * 1) * 2, (1, 2): 6}
+
+
 def in_torch(own: Subnetwork, order: list[Batch]) -> dict[object, Tensor]:
     kind = torch.float64
     theta = {
@@ -184,6 +196,8 @@ def test_random_subnetworks_are_chains(rng: Random) -> None:
     assert all(own.dag.slopes[j] == 1 for j in layers[-1])
     assert set(own.dag.slopes) <= {ZERO, ONE / 3, ONE}
     assert list(own.dag.inputs) == list(layers[0])
+    assert set(own.dag.linear) == {0} and set(own.dag.quadratic) == {1}
+    assert len(own.dag.linear) == len(own.dag.quadratic) == sum(widths)
     for value in (*own.dag.weights.values(), *own.dag.biases.values()):
         assert 2 * abs(value) in (0, 1, 2)
     assert own.sgd.rate in (ONE / 4, ONE / 8, ONE / 16)

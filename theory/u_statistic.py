@@ -9,7 +9,7 @@ all pairs is a U-statistic (Hoeffding 1948),
     Var U = (4 (n - 2) zeta_1 + 2 zeta_2) / (n (n - 1)),
     zeta_1 = Var E[h(u, u') | u],   zeta_2 = Var h(u, u') >= 2 zeta_1,
 
-never more than the 2 zeta_2 / n of n / 2 disjoint pairs, and more than the
+never more than the 2 zeta_2 / n of n / 2 disjoint pairs, and never less than the
 zeta_2 / (number of pairs) of a formula that takes them for independent.
 
 Jackknife over orders: let r_i be the mean of the n - 1 pairs with order i. Without
@@ -18,7 +18,7 @@ order i the mean over pairs is (n U - 2 r_i) / (n - 2), so that
     V = (n - 1) / n sum_i ((n U - 2 r_i) / (n - 2) - U)^2
       = 4 (n - 1) / (n (n - 2)^2) sum_i (r_i - U)^2.
 
-Its expectation exceeds the variance, by a term of order 1 / n^2 (ours; exact):
+Its expectation is not below the variance (Efron & Stein 1981), and exceeds it by
 
     E V - Var U = (2 zeta_2 - 4 zeta_1) / ((n - 1) (n - 2)) >= 0.
 
