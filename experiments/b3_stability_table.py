@@ -3,7 +3,7 @@
 The published profile is the paper's: LeNet on two cores, the others on a GPU.
 Deviations: 54,000 training images of MNIST (6,000 are held out), batches run across the
 ends of epochs, the last weights are measured. An initialisation has 4 data orders, so 6
-pairs; there is a dense network for each order on digits, and one, as in the paper, else.
+pairs; it has a dense network for each order on digits, and one, as in the paper, else.
 """
 
 from dataclasses import dataclass
