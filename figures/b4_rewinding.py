@@ -198,10 +198,15 @@ def _text(title: str, rows: pd.DataFrame) -> str:
         measure = partial(estimate, quantity="accuracy", unit="share", kind=kind)
         shares = [f"{100 * found.mean:.1f}" for found in _curve(rows, measure)[1]]
         accuracies.append(f"{name} {shares[0]} to {shares[-1]}")
-    return (
+    head = (
         f"{title}: $k = {', '.join(map(str, steps))}$; {order.samples} "
         f"initialisations, {order.pairs} pairs of data orders and {prune.pairs} runs "
-        f"for pruning at step {steps[-1]}. From the first step to the last the "
+        f"for pruning at step {steps[-1]}."
+    )
+    if len(steps) == 1:
+        return head
+    return (
+        f"{head} From the first step to the last the "
         f"distances go: {'; '.join(parts)}; the accuracies in \\%: "
         f"{'; '.join(accuracies)}."
     )

@@ -163,3 +163,19 @@ def test_not_pretrained() -> None:
     assert f"those of {', '.join(sorted(same))} are in all" in evidence.not_pretrained(
         TABLES
     )
+
+
+def test_rounding() -> None:
+    found = defaultdict(list)
+    for row in ours("b3_stability_table"):
+        if (row["case"], row["subnetwork"], row["unit"]) == (
+            "lenet-mnist",
+            "imp",
+            "L2",
+        ):
+            found[row["quantity"]].append(float(row["value"]))
+    floor, order = found["data order floor"], found["data order"]
+    text = evidence.rounding(TABLES)
+    assert f"{min(floor):.1f} to {max(floor):.1f} apart" in text
+    assert f"{mean(order):.1f} apart on average (18 pairs; the authors: 20.7)" in text
+    assert mean(floor) > 0.9 * mean(order)  # what "nearly all" means
