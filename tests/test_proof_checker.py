@@ -130,7 +130,8 @@ def test_runs_of_one_parameter_at_a_time_are_accepted(rng: Random) -> None:
         assert record.failure.step == 1 and run[0].cut_size == 0  # no path at first
         return
     assert record.failure is None, str(record.failure)
-    assert set(record.counts.values()) == {1} and record.flow > 0
+    # no step, nothing checked: a chain of a single weight, which may be zero
+    assert set(record.counts.values()) == {1} and (record.flow > 0 or not run)
 
 
 @given(rng=sources())
