@@ -515,3 +515,16 @@ def test_an_operation_in_place_on_the_input_leaves_it_alone() -> None:
     network(network.parameters, x)
     assert x.tolist() == [[-1.0, 1.0]]
     network.gradient(x, torch.sum)
+
+
+def test_nor_those_of_a_backward_pass() -> None:
+    model = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    seen: list[str] = []
+    model[0].register_full_backward_hook(lambda *_: seen.append("after"))
+    model[0].register_full_backward_pre_hook(lambda *_: seen.append("before"))
+    network = Network.of(model)
+    theta = {n: p.requires_grad_() for n, p in network.parameters.items()}
+    network(theta, torch.ones(1, 3).double()).sum().backward()  # type: ignore[no-untyped-call]
+    assert not seen
+    model(torch.ones(1, 3).requires_grad_()).sum().backward()
+    assert seen == ["before", "after"]

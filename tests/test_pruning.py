@@ -1,5 +1,6 @@
 """Algorithm 1: exact counts at every step, pruned stays pruned, re-scored each time."""
 
+import math
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -16,7 +17,7 @@ from theory import random_networks, scores
 from theory.masks import counts, keep_largest, kept, masked
 from theory.networks import Network, Parameters
 from theory.pruning import Score, prune
-from theory.pruning_steps import Step, layer_sizes, masks_after
+from theory.pruning_steps import Step, layer_sizes, masks_after, schedule
 from theory.synflow import absolute, synflow
 
 DESCENTS = st.lists(st.floats(0, 1), min_size=1, max_size=5).map(
@@ -154,7 +155,9 @@ def test_refuses_what_it_cannot_do() -> None:
     def invalid(now: Network) -> Parameters:
         return {name: p * float("nan") for name, p in now.parameters.items()}
 
-    with pytest.raises(ValueError, match="step 1: layers with NaN scores"):
+    with pytest.raises(
+        ValueError, match=r"step 1: the scores of 0\.weight, 1\.weight have NaN"
+    ):
         list(prune(network, invalid, [0.5]))
 
 
@@ -178,3 +181,73 @@ def test_what_is_pruned_has_no_score() -> None:
     assert first.gone["0.weight"].tolist() == [3]
     assert second.totals == {"0.weight": 1.75} and second.lowest == 0.25
     assert second.gone["0.weight"].tolist() == [2]
+
+
+def signed(*values: float, dtype: torch.dtype = torch.float64) -> Score:
+    return lambda _: {"0.weight": torch.tensor([values], dtype=dtype)}
+
+
+INF = float("inf")
+
+
+def test_infinite_scores_are_ranked_and_no_safe_step_takes_them() -> None:
+    network = Network.of(nn.Linear(3, 1, bias=False))
+    (step,) = prune(network, signed(INF, -INF, 1.0), [1 / 3])
+    assert step.gone["0.weight"].tolist() == [1, 2]
+    assert math.isnan(step.totals["0.weight"])
+    for score in (signed(INF, 1.0, 2.0), signed(0.0, -INF, 2.0)):
+        with pytest.raises(ValueError, match=r"of 0\.weight have infinite .*safe=True"):
+            list(prune(network, score, [1 / 3], safe=True))
+
+
+def test_what_was_pruned_may_have_any_score() -> None:
+    network = Network.of(nn.Linear(3, 1, bias=False))
+    runs = iter([signed(1.0, 2.0, 3.0), signed(INF, 2.0, 3.0)])
+    densities = [2 / 3, 1 / 3]
+    steps = list(prune(network, lambda n: next(runs)(n), densities, safe=True))
+    assert [step.counts["0.weight"] for step in steps] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.int64, torch.bfloat16, torch.float16, torch.bool]
+)
+def test_scores_of_any_type_are_ranked(dtype: torch.dtype) -> None:
+    network = Network.of(nn.Linear(3, 1, bias=False))
+    (step,) = prune(network, signed(1, 0, 1, dtype=dtype), [2 / 3])
+    assert step.gone["0.weight"].tolist() == [1] and step.lowest_kept == 1.0
+
+
+@pytest.mark.parametrize(
+    ("score", "found"),
+    [
+        (lambda _: {"0.weight": torch.tensor(1.0)}, r"\(1, 3\), got \(\)"),
+        (lambda _: {"weight": torch.ones(1, 3)}, r"\(1, 3\), got none"),
+    ],
+)
+def test_every_weight_needs_a_score(score: Score, found: str) -> None:
+    network = Network.of(nn.Linear(3, 1, bias=False))
+    with pytest.raises(ValueError, match="each entry of 0.weight, shape " + found):
+        list(prune(network, score, [0.5]))
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element:UserWarning")
+def test_a_network_without_weights_cannot_be_pruned() -> None:
+    for model, layers in (
+        (nn.BatchNorm1d(3), "no such layer"),
+        (nn.Linear(0, 3), r"\['0\.weight'\]"),
+    ):
+        network = Network.of(model)
+        with pytest.raises(ValueError, match=f"weights to prune.* of {layers} there"):
+            list(prune(network, scores.magnitude, [0.5]))
+
+
+def test_a_step_is_the_callers_own() -> None:
+    network = Network.of(nn.Linear(8, 4, bias=False))
+    densities = schedule(0.1, 4)
+    expected = [s.counts for s in prune(network, scores.magnitude, densities)]
+    found = []
+    for step in prune(network, scores.magnitude, densities):
+        found.append(dict(step.counts))
+        step.gone.clear()
+        step.counts.clear()
+    assert found == expected

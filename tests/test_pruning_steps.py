@@ -27,7 +27,7 @@ def test_the_schedule_in_closed_form_at_every_step(
     rule: type[exponential], density: float, steps: int
 ) -> None:
     found = schedule(density, steps, rule)
-    assert len(found) == steps and found[-1] == pytest.approx(density, abs=1e-15)
+    assert len(found) == steps and found[-1] == density
     for k, value in enumerate(found, start=1):
         closed = density ** (k / steps)
         if rule is linear:
@@ -53,6 +53,12 @@ def test_one_parameter_at_a_time(case: Case, last: int) -> None:
     densities = one_at_a_time(network, last)
     found = [s.remaining for s in prune(network, scores.magnitude, densities)]
     assert found == list(range(sum(layer_sizes(network).values()) - 1, last - 1, -1))
+
+
+def test_a_schedule_needs_a_step() -> None:
+    assert schedule(0.1, 3, linear)[-1] == 0.1
+    with pytest.raises(ValueError, match="at least one step, got 0"):
+        schedule(0.1, 0)
 
 
 def test_one_at_a_time_down_to_nothing_by_default() -> None:

@@ -1,6 +1,8 @@
 """The fast loop takes the very steps of the plain one."""
 
 import copy
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from random import Random
 from typing import cast
@@ -113,3 +115,54 @@ def test_a_layer_that_no_path_uses_has_scores_of_zero() -> None:
     assert [step.totals["unused.weight"] for step in steps] == [0.0] * 3
     assert steps[1].counts == {"used.weight": 9, "unused.weight": 0}
     assert steps[-1].counts == {"used.weight": 3, "unused.weight": 0}
+
+
+def chain(*values: float) -> nn.Module:
+    layers = [nn.Linear(1, 1, bias=False) for _ in values]
+    for layer, value in zip(layers, values, strict=True):
+        layer.weight.data.fill_(value)
+    return nn.Sequential(*layers)
+
+
+@pytest.mark.parametrize("safe", [False, True])
+def test_a_slope_that_overflows_is_an_error(safe: bool) -> None:
+    """R = 1e20 fits float32, the slope of the first weight, 1e50, does not."""
+    network = Network.of(chain(1e-30, 1e25, 1e25), dtype=torch.float32)
+    with pytest.raises(OverflowError, match=r"totals .*0\.weight.* of torch\.float32;"):
+        list(prune_synflow(network, (1,), [0.5], safe=safe))
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_gradients_that_the_caller_has_turned_off(
+    mode: Callable[[], AbstractContextManager[None]],
+) -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    expected = list(prune_synflow(Network.of(model), (3,), [0.5, 0.25]))
+    with mode():
+        found = list(prune_synflow(Network.of(model), (3,), [0.5, 0.25]))
+    for a, b in zip(found, expected, strict=True):
+        assert a.totals == b.totals and a.counts == b.counts
+
+
+def test_a_network_made_by_hand_of_parameters_keeps_its_gradients() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double()
+    network = Network(model, dict(model.named_parameters()), {})
+    (step,) = prune_synflow(network, (3,), [0.25])
+    assert step.remaining == 5
+    (step,) = prune(network, partial(synflow, shape=(3,)), [0.25])
+    assert step.remaining == 5
+    for parameter in model.parameters():
+        assert parameter.grad is None and not list(parameter._backward_hooks or ())
+
+
+def test_half_precision_is_refused() -> None:
+    network = Network.of(nn.Linear(2, 2), dtype=torch.bfloat16)
+    with pytest.raises(ValueError, match=r"float32 or float64, got torch\.bfloat16"):
+        list(prune_synflow(network, (2,), [0.5]))
+
+
+def test_a_flow_that_is_not_conserved_is_told_once() -> None:
+    network = Network.of(nn.Sequential(nn.Linear(3, 4), nn.Softmax(-1)))
+    with pytest.warns(RuntimeWarning, match="not conserved: R = 1") as told:
+        list(prune_synflow(network, (3,), [0.5, 0.25]))
+    assert len(told) == 1

@@ -48,18 +48,13 @@ def descend(
 ) -> Iterator[Step]:
     """Yield the steps of Algorithm 1 for scores that a function keeps measuring.
 
-    `prune` measures any score in this way; arguments and errors are the same.
+    `prune` measures any score in this way; arguments and errors are the same. Scores
+    may be infinite; what a sum of them is then, a step says (inf, -inf or NaN).
     """
-    if scope not in ("global", "layer") or (safe and scope == "layer"):
-        raise ValueError(
-            "expected scope 'global' or 'layer', and safe steps with 'global' only; "
-            f"got {scope!r} and safe={safe}"
-        )
     layers = {
         n: _Layer(np.ones(size, bool), size) for n, size in layer_sizes(network).items()
     }
-    groups = [{n: layer} for n, layer in layers.items()]
-    groups = groups if scope == "layer" else [layers]
+    groups = _groups(layers, scope, safe)
     whole = [sum(layer.live.size for layer in group.values()) for group in groups]
     gone: Positions = {}
     number = 0
@@ -69,9 +64,9 @@ def descend(
             number += 1
             places = {name: layer.places for name, layer in layers.items()}
             step = _take(number, groups, measure(gone, places), targets, safe)
-            gone = step.gone
+            gone = dict(step.gone)  # the caller may do with the step as he likes
             yield step
-            if not safe or step.remaining == targets[0]:
+            if not safe or sum(layer.left for layer in layers.values()) == targets[0]:
                 break
             if not any(len(positions) for positions in gone.values()):
                 return
@@ -101,6 +96,23 @@ class _Layer:
         return gone
 
 
+def _groups(
+    layers: dict[str, _Layer], scope: Scope, safe: bool
+) -> list[dict[str, _Layer]]:
+    """Return the layers that are ranked together."""
+    if scope not in ("global", "layer") or (safe and scope == "layer"):
+        raise ValueError(
+            "expected scope 'global' or 'layer', and safe steps with 'global' only; "
+            f"got {scope!r} and safe={safe}"
+        )
+    if not any(layer.left for layer in layers.values()):
+        raise ValueError(
+            "expected a network with weights to prune, those of linear and convolution "
+            f"layers; of {list(layers) or 'no such layer'} there are none"
+        )
+    return [layers] if scope == "global" else [{n: part} for n, part in layers.items()]
+
+
 def _take(
     number: int,
     groups: list[dict[str, _Layer]],
@@ -111,23 +123,12 @@ def _take(
     """Return the step that leaves `targets`, one for each group; forget the rest."""
     layers = {name: layer for group in groups for name, layer in group.items()}
     flat = {name: scores[name].numpy() for name in layers}
-    excess = []
-    for group, target in zip(groups, targets, strict=True):
-        size = sum(layer.left for layer in group.values())
-        if target > size:
-            raise ValueError(
-                f"step {number} must keep {target} of the {size} parameters that are "
-                "left; densities must not increase"
-            )
-        excess.append(size - target)
-    pairs = list(zip(groups, excess, strict=True))
-    found = {n: f for group, k in pairs for n, f in _search(flat, group, k).items()}
+    found: dict[str, _Found] = {}
+    pairs = list(zip(groups, _excess(number, groups, targets), strict=True))
+    for group, excess in pairs:
+        found |= _search(flat, group, excess)
     totals = {name: found[name].total for name in layers}
-    if np.isnan(list(totals.values())).any():
-        raise ValueError(
-            f"step {number}: layers with NaN scores, which cannot be ranked, among "
-            f"{totals}; score in float64 or in the log domain"
-        )
+    _refuse_nan(number, flat, totals)
     # Sums round: a weight that carries the whole flow must not seem to carry less.
     slack = np.finfo(next(iter(flat.values())).dtype).eps ** 0.5
     limit = float((1 - slack) * max(totals.values())) if safe else np.inf
@@ -138,11 +139,37 @@ def _take(
         gone={name: layers[name].forget(part.positions) for name, part in gone.items()},
         counts={name: layer.left for name, layer in layers.items()},
         totals=totals,
-        removed={n: float(p.values.sum(dtype=np.float64)) for n, p in gone.items()},
+        removed={name: _total(part.values) for name, part in gone.items()},
         lowest=min(float(p.values.min(initial=np.inf)) for p in found.values()),
         highest_removed=max(line.highest for line, _ in picked),
         lowest_kept=min(line.following for line, _ in picked),
     )
+
+
+def _excess(
+    number: int, groups: list[dict[str, _Layer]], targets: list[int]
+) -> list[int]:
+    """Return how many weights each group has to lose."""
+    sizes = [sum(layer.left for layer in group.values()) for group in groups]
+    for size, target in zip(sizes, targets, strict=True):
+        if target > size:
+            raise ValueError(
+                f"step {number} must keep {target} of the {size} parameters that are "
+                "left; densities must not increase"
+            )
+    return [size - target for size, target in zip(sizes, targets, strict=True)]
+
+
+def _refuse_nan(
+    number: int, scores: dict[str, np.ndarray], totals: dict[str, float]
+) -> None:
+    """Raise where a score is NaN. A total also is where inf and -inf meet."""
+    bad = [n for n, t in totals.items() if np.isnan(t) and np.isnan(scores[n]).any()]
+    if bad:
+        raise ValueError(
+            f"step {number}: the scores of {', '.join(bad)} have NaN entries, which "
+            "cannot be ranked; score in float64 or in the log domain"
+        )
 
 
 @dataclass(frozen=True)
@@ -193,8 +220,14 @@ def _find(
     total, positions = 0.0, [np.empty(0, np.int64)]
     for start in range(0, scores.size, CHUNK):
         chunk = slice(start, start + CHUNK)
-        total += float(scores[chunk].sum(dtype=np.float64))
+        total += _total(scores[chunk])
         below = (scores[chunk] <= pivot) & live[chunk]
         positions.append(start + np.flatnonzero(below))
     found = np.concatenate(positions)
     return _Found(total, found, scores[found])
+
+
+def _total(scores: Shaped[np.ndarray, " size"]) -> float:
+    """Return the sum in float64; NaN where inf and -inf meet."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return float(scores.sum(dtype=np.float64))

@@ -159,7 +159,8 @@ def exponential(density: float, step: int, steps: int) -> float:
 def linear(density: float, step: int, steps: int) -> float:
     """Return 1 - (1 - density) step / steps: equal numbers removed at each step."""
     _check_schedule(density, step, steps)
-    return 1.0 - (1.0 - density) * step / steps
+    done = step / steps
+    return (1.0 - done) + density * done  # exactly `density` at the end
 
 
 def _check_schedule(density: float, step: int, steps: int) -> None:

@@ -91,8 +91,7 @@ class Network:
         module = copy.deepcopy(model, {id(tensor): tensor for tensor in shared}).eval()
         frozen: dict[nn.Module, Affine] = {}
         for name, part in list(module.named_modules(remove_duplicate=False)):
-            for hooks in (part._forward_hooks, part._forward_pre_hooks):
-                hooks.clear()  # the caller's hooks see the caller's calls only
+            _without_hooks(part)
             if isinstance(part, _BatchNorm):
                 if batch_statistics:
                     part.running_mean = part.running_var = None
@@ -221,6 +220,17 @@ def _validate(model: nn.Module) -> None:
                 f"{name} has NaN or infinite entries; "
                 "check the training run or the initialisation that made it"
             )
+
+
+def _without_hooks(part: nn.Module) -> None:
+    """Forget all hooks: the caller's see the caller's calls only."""
+    for hooks in (
+        part._forward_hooks,
+        part._forward_pre_hooks,
+        part._backward_hooks,
+        part._backward_pre_hooks,
+    ):
+        hooks.clear()
 
 
 def _replace(root: nn.Module, name: str, layer: nn.Module) -> None:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from theory.descent import Places, descend, pick
-from theory.masks import Scope
+from theory.masks import Masks, Scope
 from theory.networks import Network, Parameters
 from theory.pruning_steps import Positions, Step, masks_after
 
@@ -48,11 +48,13 @@ def prune(
             premise). The run ends early when no parameter can go.
 
     Raises:
-        ValueError: NaN scores, increasing densities, safe steps with scope "layer".
+        ValueError: no weight to prune, scores that are missing or have another shape,
+            NaN scores, infinite ones in a safe run, increasing densities, safe steps
+            with scope "layer".
     """
     theta = dict(network.parameters)
     theta |= {
-        name: theta[name].clone(memory_format=torch.contiguous_format)
+        name: theta[name].detach().clone(memory_format=torch.contiguous_format)
         for name in network.prunable
     }
     own, left = replace(network, parameters=theta), masks_after(network, [])
@@ -62,10 +64,33 @@ def prune(
             at = positions.to(theta[name].device)
             theta[name].view(-1)[at] = 0
             left[name].view(-1)[at] = False
-        scores = score(own)
+        scores = {name: _real(p) for name, p in score(own).items()}
+        _check(scores, left, finite=safe)
         return {
-            name: pick(torch.where(mask, scores[name], 0).detach(), places[name]).cpu()
+            name: pick(torch.where(mask, scores[name], 0), places[name]).cpu()
             for name, mask in left.items()
         }
 
     yield from descend(network, measure, densities, scope=scope, safe=safe)
+
+
+def _real(score: Tensor) -> Tensor:
+    """Return scores that NumPy can rank; integers and half precision stay exact."""
+    fits = score.dtype in (torch.float32, torch.float64)
+    return score.detach() if fits else score.detach().double()
+
+
+def _check(scores: Parameters, left: Masks, *, finite: bool) -> None:
+    """Raise ValueError where a layer's scores cannot be used."""
+    for name, mask in left.items():
+        if name not in scores or scores[name].shape != mask.shape:
+            raise ValueError(
+                f"expected a score for each entry of {name}, shape "
+                f"{tuple(mask.shape)}, got "
+                f"{tuple(scores[name].shape) if name in scores else 'none'}"
+            )
+        if finite and bool(scores[name][mask].isinf().any()):
+            raise ValueError(
+                f"the scores of {name} have infinite entries; a safe step compares "
+                "sums of scores, so score in a larger range or leave out safe=True"
+            )

@@ -74,7 +74,13 @@ def schedule(
     steps: int,
     rule: Callable[[float, int, int], float] = exponential,
 ) -> list[float]:
-    """Return the densities after steps 1, ..., `steps`; the last one is `density`."""
+    """Return the densities after steps 1, ..., `steps`; the last is `density` itself.
+
+    Raises:
+        ValueError: as the rule; fewer than one step.
+    """
+    if steps < 1:
+        raise ValueError(f"expected at least one step, got {steps}")
     return [rule(density, step, steps) for step in range(1, steps + 1)]
 
 

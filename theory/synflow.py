@@ -18,6 +18,7 @@ own, and the sums of the layers are then not equal. Equation 5 has neither: both
 dropped here.
 """
 
+import math
 import warnings
 from dataclasses import replace
 from random import Random
@@ -67,15 +68,24 @@ def synflow(network: Network, shape: tuple[int, ...]) -> Parameters:
             f"SynFlow scores {'underflow' if finite else 'overflow'} the network's "
             "precision; rank by log_synflow, which has no such range"
         )
-    if not abs(entering - flow) <= torch.finfo(x.dtype).eps ** 0.5 * abs(flow):
+    warn_unless_conserved(flow, entering, x)
+    return result
+
+
+def warn_unless_conserved(flow: float, entering: float, x: Tensor) -> None:
+    """Warn where the flow R is not what enters, <dR/dx, x>, in the precision of x.
+
+    What is not finite has overflowed; that is another matter.
+    """
+    tolerance = torch.finfo(x.dtype).eps ** 0.5 * abs(flow)
+    if math.isfinite(entering) and abs(entering - flow) > tolerance:
         warnings.warn(
             f"SynFlow is not conserved: R = {flow:.3g}, <dR/dx, x> = {entering:.3g}; "
             "leave out a final softmax, and let neuron_conservation.audit name what "
             "else is not homogeneous",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
-    return result
 
 
 def averaging(theta: Parameters) -> Parameters:

@@ -14,10 +14,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from theory.descent import Places, descend, pick
+from theory.descent import Measure, Places, descend, pick
 from theory.networks import Network, Parameters
 from theory.pruning_steps import Positions, Step
-from theory.synflow import absolute, averaging, ones
+from theory.synflow import absolute, averaging, ones, warn_unless_conserved
 
 
 def prune_synflow(
@@ -38,11 +38,29 @@ def prune_synflow(
 
     Raises:
         OverflowError: the products leave the range of the network's precision.
-        ValueError: increasing densities.
+        ValueError: a network in another precision than float32 or float64, no weight
+            to prune, increasing densities.
     """
-    positive, x = absolute(network), ones(network, shape)
-    theta = {n: positive.parameters[n].contiguous() for n in positive.prunable}
-    whole = {**positive.parameters, **theta}
+    positive, measure = _measure(network, shape)
+    for step in descend(positive, measure, densities, safe=safe):
+        if not math.isfinite(sum(step.totals.values())):
+            # R is finite, a slope is not: that of a tiny weight between large ones.
+            raise OverflowError(_left(f"layer totals {step.totals}", positive))
+        yield step
+
+
+# The caller may be in no_grad or inference_mode, here and between two steps.
+@torch.inference_mode(False)
+@torch.enable_grad()
+def _measure(network: Network, shape: tuple[int, ...]) -> tuple[Network, Measure]:
+    """Return the network made positive, and what scores it after each step."""
+    x = ones(network, shape).clone()
+    if x.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"expected a network in float32 or float64, got {x.dtype}")
+    positive = absolute(network)
+    whole = {name: p.detach() for name, p in positive.parameters.items()}
+    theta = {name: whole[name].contiguous() for name in positive.prunable}
+    whole |= theta
     scores = {name: torch.zeros_like(weight).view(-1) for name, weight in theta.items()}
     wanted: Places = {}
 
@@ -57,7 +75,10 @@ def prune_synflow(
             partial(keep, name)
         )
 
+    @torch.inference_mode(False)
+    @torch.enable_grad()
     def measure(gone: Positions, places: Places) -> dict[str, Tensor]:
+        x.requires_grad_(not wanted)  # at the first step only
         wanted.update(places)
         for name, some in places.items():
             scores[name] = scores[name][: None if some is None else len(some)]
@@ -67,14 +88,22 @@ def prune_synflow(
         value = positive(whole, x).sum()
         flow = float(value.detach())
         if not math.isfinite(flow) or (flow == 0 and _connected(positive, whole, x)):
-            raise OverflowError(
-                f"SynFlow's R = {flow}: the products leave the range of "
-                f"{x.dtype}; use float64, or rank by log_synflow"
-            )
+            raise OverflowError(_left(f"SynFlow's R = {flow}", positive))
         torch.autograd.backward(value)
+        if x.grad is not None:
+            warn_unless_conserved(flow, float(x.grad.sum()), x)
+            x.grad = None
         return {name: score.cpu() for name, score in scores.items()}
 
-    yield from descend(positive, measure, densities, safe=safe)
+    return positive, measure
+
+
+def _left(what: str, network: Network) -> str:
+    precision = next(iter(network.parameters.values())).dtype
+    return (
+        f"{what}: the products leave the range of {precision}; use float64, or rank by "
+        "log_synflow"
+    )
 
 
 @torch.no_grad()
