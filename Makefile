@@ -68,7 +68,7 @@ typecheck: $(ENV) ## check types (mypy, strict)
 lock: $(ENV) ## write requirements.lock from pyproject.toml
 	@set -e; new=$$(mktemp -d); trap 'rm -rf "$$new"' EXIT; \
 	cp requirements.lock "$$new/all"; \
-	$(PYTHON) -m uv pip compile pyproject.toml --group test --group notebooks \
+	$(PYTHON) -m uv pip compile pyproject.toml --group test --group notebooks --group peers \
 	  --universal --no-annotate --no-header --quiet --output-file "$$new/all"; \
 	sed -E '/^(nvidia|cuda|triton)(-|=)/d' "$$new/all" >"$$new/lock"; \
 	if cmp -s "$$new/lock" requirements.lock; then echo "lock: unchanged"; \

@@ -7,13 +7,20 @@ import pytest
 
 from theory import (
     critical_compression,
+    exact_limit,
+    gaussian_width,
     gradient_flow,
     layer_collapse,
     layer_scaling,
     network_conservation,
     neuron_conservation,
+    predicted_threshold,
+    pruning_lower_bound,
+    pruning_upper_bound,
+    slq,
     stability_to_data_order,
     stability_to_pruning,
+    statistical_dimension,
     synflow,
 )
 from theory.claim import Claim
@@ -30,6 +37,13 @@ MODULES = (
     gradient_flow,
     stability_to_pruning,
     stability_to_data_order,
+    gaussian_width,
+    statistical_dimension,
+    exact_limit,
+    pruning_lower_bound,
+    pruning_upper_bound,
+    slq,
+    predicted_threshold,
 )
 
 FIGURES = {
@@ -41,8 +55,17 @@ FIGURES = {
     "gradient-flow-conservation": "a10_gradient_flow",
     "stability-to-pruning": "b3_stability_table",
     "stability-to-data-order": "b4_rewinding",
+    "statistical-dimension": "c1_phase_transition",
+    "exact-statistical-dimension": "c2_bound_tightness",
+    "pruning-lower-bound": "c2_bound_tightness",
+    "pruning-upper-bound": "c5_threshold_table",
+    "slq": "c7_slq_accuracy",
+    "predicted-threshold": "c4_predicted_threshold",
 }
-WITHOUT_FIGURE = {"synflow-factorisation": "an identity that holds to the last digit"}
+WITHOUT_FIGURE = {
+    "synflow-factorisation": "an identity that holds to the last digit",
+    "gaussian-width": "an integral that agrees with closed forms to the last digits",
+}
 
 
 def paper_labels() -> set[str]:
@@ -77,8 +100,8 @@ def test_every_module_with_a_claim_is_in_the_ledger() -> None:
 def test_every_claim_names_itself_its_source_and_its_hypotheses(module: object) -> None:
     claim: Claim = getattr(module, "CLAIM")  # noqa: B009
     statement = str(module.__doc__)
-    assert re.match(rf"Claim `{claim.label}` \(paper [AB], ", statement)
-    assert re.search(r"arXiv \d{4}\.\d{5}", claim.source)
+    assert re.match(rf"Claim `{claim.label}` \(paper [ABC], ", statement)
+    assert re.search(r"arXiv \d{4}\.\d{4,5}", claim.source)
     assert claim.assumptions and claim.checks and claim.controls
     assert any(check.bound == 0.0 for check in claim.checks) or claim.label == (
         "layer-size-scaling"  # a corollary; its exact form is network-conservation

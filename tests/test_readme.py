@@ -16,7 +16,7 @@ def test_the_code_runs(
     blocks = re.findall(
         r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.M | re.S
     )
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     monkeypatch.chdir(tmp_path)
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -24,5 +24,9 @@ def test_the_code_runs(
     printed = capsys.readouterr().out
     assert "3 GELU" in printed and "layers: ('0.weight',)" in printed
     assert "every line of the proof holds" in printed
+    found = re.findall(r"(paper C|exact): (\d+) to (\d+) of 22200 weights", printed)
+    for _, low, high in found:
+        assert 21000 < int(low) < int(high) < 22200
+    assert [name for name, _, _ in found] == ["paper C", "exact"]
     saved = np.load("masks.npz")
     assert sum(int(saved[name].sum()) for name in saved) == 222

@@ -15,13 +15,20 @@ import torch
 
 from theory import (
     critical_compression,
+    exact_limit,
+    gaussian_width,
     gradient_flow,
     layer_collapse,
     layer_scaling,
     network_conservation,
     neuron_conservation,
+    predicted_threshold,
+    pruning_lower_bound,
+    pruning_upper_bound,
+    slq,
     stability_to_data_order,
     stability_to_pruning,
+    statistical_dimension,
     synflow,
 )
 from theory.claim import Check, Claim, Control
@@ -36,6 +43,13 @@ CLAIMS: tuple[Claim, ...] = (
     gradient_flow.CLAIM,
     stability_to_pruning.CLAIM,
     stability_to_data_order.CLAIM,
+    gaussian_width.CLAIM,
+    statistical_dimension.CLAIM,
+    exact_limit.CLAIM,
+    pruning_lower_bound.CLAIM,
+    pruning_upper_bound.CLAIM,
+    slq.CLAIM,
+    predicted_threshold.CLAIM,
 )
 
 COUNTER_EXAMPLE = 1e-3

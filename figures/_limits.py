@@ -1,0 +1,126 @@
+"""What the figures of pruning limits share: a table of limits, one row a network."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t
+
+NAMES = {
+    "mlp": "MLP",
+    "fc5-narrow": "FC5 (narrow)",
+    "convnet": "convnet",
+    "lenet-300-100": "LeNet",
+    "fc5": "FC5",
+    "fc12": "FC12",
+    "small-vgg": "small VGG",
+    "alexnet": "AlexNet",
+    "vgg16": "VGG-16",
+    "resnet18": "ResNet-18",
+    "resnet50": "ResNet-50",
+}
+PREDICTED = {
+    "paper": ("paper's form", "C1", "s"),
+    "exact": ("exact, random subspaces", "C6", "X"),
+    "orthogonal": ("exact, survivors", "C0", "D"),
+}
+"""Title, colour and marker of each prediction."""
+MEASURED = {
+    "one-shot loss": ("one-shot, loss (a)", "C3", "v"),
+    "re-optimised": ("re-optimised, quadratic (b)", "C2", "o"),
+    "retrained": ("retrained (c)", "k", "^"),
+    "one-shot accuracy": ("one-shot, accuracy (d)", "C4", "P"),
+}
+"""Title, colour and marker of each reading; of (a) and (d) the last that holds."""
+
+KEYS = ["architecture", "dataset", "strength", "seed"]
+"""Of a trained network."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with the 95 % interval of Student's t; no interval of one value."""
+
+    mean: float
+    low: float
+    high: float
+    samples: int
+
+    @classmethod
+    def of(cls, values: pd.Series) -> "Interval":
+        """Return it for independent values."""
+        mean, count = float(values.mean()), len(values)
+        if count < 2:
+            return cls(mean, mean, mean, count)
+        reach = float(t.ppf(0.975, count - 1)) * float(values.std()) / np.sqrt(count)
+        return cls(mean, mean - reach, mean + reach, count)
+
+    def text(self, digits: int = 1, sign: str = "") -> str:
+        """Return the mean and the interval."""
+        numbers = (f"{x:{sign}.{digits}f}" for x in (self.mean, self.low, self.high))
+        return "{} [{}, {}]".format(*numbers)
+
+
+def shares(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the weights removed in % of the prunable ones, as `share` and ends."""
+    whole = table["prunable"] / 100
+    return table.assign(
+        share=table["removed"] / whole,
+        share_low=table["low"] / whole,
+        share_high=table["high"] / whole,
+    )
+
+
+def limits(table: pd.DataFrame, stage: str = "final") -> pd.DataFrame:
+    """Return a row for each network trained, a column for each prediction and reading.
+
+    In %, at epsilon itself; of the Hessian with max(eigenvalue, 0), but for survivors
+    re-optimised where there is the Gauss-Newton matrix only. Means over random
+    subspaces. Index: KEYS.
+    """
+    rows = shares(table)
+    rows = rows[(rows["factor"] == 1) & (rows["treatment"] != "absolute")]
+    rows = rows[(rows["stage"] == stage) | rows["matrix"].isna()]
+    rows = rows.assign(reading=rows["reading"].str.removesuffix(", last"))
+    keys = [*KEYS, "reading"]
+    other = rows["matrix"] == "gauss-newton"
+    known = pd.MultiIndex.from_frame(rows.loc[~other, keys])
+    doubled = pd.MultiIndex.from_frame(rows[keys]).isin(known)
+    rows = rows[~(other & doubled)]
+    wide = rows.pivot_table(index=KEYS, columns="reading", values="share")
+    return wide.rename_axis(columns=None)
+
+
+def settings(wide: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return title and rows of each network and lambda, in the order of NAMES."""
+    found = []
+    for name, title in NAMES.items():
+        for key, rows in wide.groupby(level=KEYS[:-1]):
+            architecture, _, value = map(str, key)
+            if architecture == name:
+                found.append((f"{title}, {strength(float(value))}", rows))
+    return found
+
+
+def strength(value: float) -> str:
+    """Return lambda as text."""
+    return f"$\\lambda={power(value)}$" if value else "no $\\ell_1$"
+
+
+def power(value: float) -> str:
+    """Return a number with one digit, such as 5e-4, in math mode's inside."""
+    if not value:
+        return "0"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    factor = "" if mantissa == "1" else f"{mantissa}\\cdot"
+    return f"{factor}10^{{{int(exponent)}}}"
+
+
+def nearer(wide: pd.DataFrame, form: str, reading: str) -> Interval:
+    """Return how much nearer to a reading a form is than paper C's, in points.
+
+    |paper - reading| - |form - reading|, the mean over seeds of each network and
+    lambda, which are the independent samples.
+    """
+    gain = (wide["paper"] - wide[reading]).abs() - (wide[form] - wide[reading]).abs()
+    return Interval.of(gain.groupby(level=KEYS[:-1]).mean())

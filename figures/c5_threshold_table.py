@@ -1,0 +1,132 @@
+"""Figure c5 (paper C, main table): predicted pruning limits against measured ones."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures import _limits_text as _text
+from figures._limits import MEASURED, PREDICTED, limits, nearer, settings
+from figures._stability import legend
+from figures.common import PAGE, Tables
+
+READINGS = {
+    "random subspace": "random subspaces",
+    "re-optimised": "(b) re-optimised",
+    "retrained": "(c) retrained",
+    "one-shot loss": "(a) loss",
+    "one-shot accuracy": "(d) accuracy",
+}
+"""By what it is nearest to: titles of the readings that a form can be near to."""
+STEP = 0.11
+"""Between the markers of one network, its place being 1."""
+
+
+def draw(tables: Tables) -> Figure:
+    """Return every network's limits, which form is nearer, early against final."""
+    wide = limits(tables["c5_threshold_table"])
+    early = limits(tables["c5_threshold_table"], "early")
+    found = settings(wide)
+    figure, axes = plt.subplot_mosaic(
+        [["table", "gains"], ["table", "checkpoint"]],
+        figsize=(PAGE, 1.1 + 0.36 * len(found)),
+        width_ratios=[1.5, 1],
+    )
+    _dots(axes["table"], found)
+    _gains(axes["gains"], wide)
+    _early(axes["checkpoint"], wide, early)
+    legend(figure, [axes["table"]], 4)
+    return figure
+
+
+def _dots(ax: Axes, found: list[tuple[str, pd.DataFrame]]) -> None:
+    """Draw the mean and the range over seeds of every prediction and reading."""
+    kinds = PREDICTED | MEASURED
+    places = -np.arange(len(found), dtype=float)
+    for lane, (name, (title, colour, marker)) in enumerate(kinds.items()):
+        columns = [rows[name] for _, rows in found if name in rows]
+        means = np.array([column.mean() for column in columns])
+        ends = np.array([[c.min(), c.max()] for c in columns]).T
+        ax.errorbar(
+            means,
+            places + STEP * (len(kinds) / 2 - lane - 0.5),
+            xerr=np.abs(ends - means),
+            color=colour,
+            marker=marker,
+            mfc="white" if name in PREDICTED else colour,
+            ms=3.5,
+            ls="",
+            elinewidth=0.7,
+            label=title,
+        )
+    for place in places[1:] + 0.5:
+        ax.axhline(place, color="0.8", lw=0.5, marker="")
+    ax.set_yticks(places, [title for title, _ in found])
+    ax.set(ylim=(places[-1] - 0.5, 0.5), xlim=(0, 100))
+    ax.grid(axis="y", visible=False)
+    ax.set_xlabel("weights that can be removed (% of the prunable ones)")
+    ax.set_ylabel("network (trained with or without $\\ell_1$)")
+
+
+def _gains(ax: Axes, wide: pd.DataFrame) -> None:
+    """Draw how much nearer the exact forms are to each reading than paper C's."""
+    for name, shift in (("exact", 0.15), ("orthogonal", -0.15)):
+        title, colour, marker = PREDICTED[name]
+        found = [nearer(wide, name, reading) for reading in READINGS]
+        ends = [[i.mean - i.low for i in found], [i.high - i.mean for i in found]]
+        ax.errorbar(
+            [i.mean for i in found],
+            shift - np.arange(len(found)),
+            xerr=ends,
+            color=colour,
+            marker=marker,
+            mfc="white",
+            ls="",
+            elinewidth=0.7,
+            label=title,
+        )
+    ax.axvline(0, color="0.3", lw=0.7, marker="")
+    ax.set_yticks(-np.arange(len(READINGS)), list(READINGS.values()))
+    ax.set_ylabel("measured (reading)")
+    ax.set_xlabel("gain over the paper's form (points)")
+
+
+def _early(ax: Axes, wide: pd.DataFrame, early: pd.DataFrame) -> None:
+    """Draw the limit predicted after a tenth of the training against the last one."""
+    forms = ["paper", "orthogonal"]
+    least = min(wide[forms].to_numpy().min(), early[forms].to_numpy().min())
+    ends = 5 * np.floor((least - 1) / 5), 100.0
+    ax.plot(ends, ends, color="0.6", lw=0.7, marker="")
+    ax.set(xlim=ends, ylim=ends)
+    for name in forms:
+        title, colour, marker = PREDICTED[name]
+        ax.plot(
+            wide[name],
+            early[name],
+            color=colour,
+            marker=marker,
+            mfc="none",
+            ls="",
+            label=title,
+        )
+    ax.set_xlabel("limit at the end of training (%)")
+    ax.set_ylabel("limit at 10 % of it (%)")
+
+
+def caption(tables: Tables) -> str:
+    """Return the caption: samples, distances, l1, checkpoints, sensitivity."""
+    table = tables["c5_threshold_table"]
+    wide, early = limits(table), limits(table, "early")
+    return (
+        "Predicted pruning limits (open markers) against measured ones (filled), means "
+        f"over seeds with their range. {_text.samples(wide)} Of (a) and (d) the "
+        "largest number that holds is drawn; (d) is what the paper reports; (c) trains "
+        f"for at most {table['retraining'].max()} epochs, and finds no more than that. "
+        "The quadratic model takes eigenvalues below 0 as 0. Above right: how much "
+        "nearer to a reading the exact forms are, with the 95\\,\\% interval. "
+        "Below right: checkpoints. "
+        f"{_text.distances(wide, READINGS)} "
+        f"{_text.strengths(wide)} {_text.checkpoint(wide, early)} "
+        f"{_text.epsilons(table)} The authors' table is known as a picture only."
+    )

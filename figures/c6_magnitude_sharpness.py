@@ -1,0 +1,152 @@
+"""Figure c6 (paper C, on heuristics): what moves the limit, and gradual pruning."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures._limits import MEASURED, PREDICTED, limits, power, strength
+from figures._stability import legend
+from figures.common import PAGE, Tables
+
+LINES = PREDICTED | {"re-optimised": MEASURED["re-optimised"]}
+SHARES = {0.05: "gradual, 5 % a cycle", 0.2: "gradual, 20 % a cycle"}
+
+
+def draw(tables: Tables) -> Figure:
+    """Return the limit against the scale of weights, against lambda, and cycles."""
+    table = tables["c6_magnitude_sharpness"]
+    wide = limits(tables["c5_threshold_table"])
+    strengths = sorted(table["strength"].unique())
+    figure, axes = plt.subplots(
+        1, 4, figsize=(PAGE, 2.4), sharey=True, width_ratios=[1, 1, 1, 0.8]
+    )
+    for ax, value in zip(axes[:2], (strengths[0], strengths[-1]), strict=True):
+        _scales(ax, table[table["strength"] == value])
+        ax.set_title(strength(value))
+    _sweep(axes[2], wide)
+    _cycles(axes[3], table, wide)
+    axes[0].set_ylabel("weights that can be removed (%)")
+    axes[0].set_ylim(0, 100)
+    legend(figure, axes, 4)
+    return figure
+
+
+def _share(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(percent=100 * rows["removed"] / rows["prunable"])
+
+
+def _scales(ax: Axes, rows: pd.DataFrame) -> None:
+    """Draw limits against weights times t; curvature times c is t = sqrt(c)."""
+    for name, (title, colour, marker) in LINES.items():
+        own = _share(rows[rows["reading"] == name]).groupby("scale")["percent"]
+        x = np.sqrt(own.mean().index.to_numpy())
+        ax.plot(x, own.mean(), color=colour, marker=marker, ms=2.5, label=title)
+        ax.fill_between(x, own.min(), own.max(), color=colour, alpha=0.2, lw=0)
+    ax.set_xscale("log", base=2)
+    ax.set_xlabel("weights, or $\\sqrt{\\mathrm{curvature}}$, times (1)")
+
+
+def _sweep(ax: Axes, wide: pd.DataFrame) -> None:
+    """Draw limits and readings of the MLP against lambda."""
+    own = wide.xs("mlp", level="architecture")
+    for name, (title, colour, marker) in (PREDICTED | MEASURED).items():
+        values = own[name].groupby(level="strength")
+        places = np.arange(len(values))
+        ax.plot(places, values.mean(), color=colour, marker=marker, ms=2.5, label=title)
+        ax.fill_between(
+            places, values.min(), values.max(), color=colour, alpha=0.2, lw=0
+        )
+    found = [float(str(v)) for v in own.index.unique(level="strength").sort_values()]
+    ax.set_xticks(range(len(found)), [f"${power(v)}$" for v in found])
+    ax.set_xlabel("$\\lambda$ ($\\ell_1$ strength)")
+    ax.set_title("sweep of $\\lambda$")
+
+
+def _cycles(ax: Axes, table: pd.DataFrame, wide: pd.DataFrame) -> None:
+    """Draw pruning at once and in cycles, beside the limit of the dense network."""
+    rows = _share(table[table["scale"] == 1])
+    for place, (_, own) in enumerate(rows.groupby("strength")):
+        once = own.loc[own["reading"] == "retrained", "percent"]
+        limit = own.loc[own["reading"] == "orthogonal", "percent"]
+        _point(ax, place - 0.3, limit, *PREDICTED["orthogonal"], hollow=True)
+        _point(ax, place - 0.1, once, *MEASURED["retrained"])
+        for shift, (share, title), (colour, marker) in zip(
+            (0.1, 0.3), SHARES.items(), (("0.35", "<"), ("0.6", ">")), strict=True
+        ):
+            gradual = own.loc[own["share"] == share, "percent"]
+            _point(ax, place + shift, gradual, title, colour, marker)
+    values = [float(str(value)) for value in sorted(table["strength"].unique())]
+    ax.set_xticks(range(len(values)), [f"${power(v)}$" for v in values])
+    ax.set_xlim(-0.6, len(values) - 0.4)
+    ax.set_xlabel("$\\lambda$ ($\\ell_1$ strength)")
+    ax.set_title("in cycles")
+
+
+def _point(
+    ax: Axes,
+    place: float,
+    values: pd.Series,
+    title: str,
+    colour: str,
+    marker: str,
+    *,
+    hollow: bool = False,
+) -> None:
+    """Draw the mean over seeds and the range."""
+    mean = values.mean()
+    ax.errorbar(
+        [place],
+        [mean],
+        yerr=[[mean - values.min()], [values.max() - mean]],
+        color=colour,
+        marker=marker,
+        mfc="white" if hollow else colour,
+        ls="",
+        elinewidth=0.7,
+        label=title,
+    )
+
+
+def caption(tables: Tables) -> str:
+    """Return the caption: what a factor of 2 costs, and what cycles win."""
+    table = tables["c6_magnitude_sharpness"]
+    seeds = table["seed"].nunique()
+    return (
+        "What moves the pruning limit (MLP 64-20-10 on digits). Left: the limits when "
+        "all weights are multiplied in the quadratic model; multiplying the Hessian "
+        "by $c$ is the same as multiplying the weights by $\\sqrt{c}$, or dividing "
+        f"$\\epsilon$ by $c$. {_doubling(table)} Third: limits and readings against "
+        "the strength of $\\ell_1$ in training. Right: pruning in cycles, each of "
+        "which removes a share of the remaining weights and trains the survivors until "
+        "$L \\le L(w^*) + \\epsilon$ again, against pruning at once with the budget of "
+        f"epochs of one cycle. {_gradual(table)} Means of {seeds} trainings, "
+        "bands and bars their range."
+    )
+
+
+def _doubling(table: pd.DataFrame) -> str:
+    """Return by how many points limits fall if all weights double."""
+    parts = []
+    for value, rows in _share(table).groupby("strength"):
+        for name in ("paper", "orthogonal"):
+            own = rows[rows["reading"] == name].groupby("scale")["percent"].mean()
+            parts.append(
+                f"{PREDICTED[name][0]} {own[4.0] - own[1.0]:+.1f} "
+                f"({strength(float(str(value)))})"
+            )
+    return f"Doubling the weights moves them by, in points: {'; '.join(parts)}."
+
+
+def _gradual(table: pd.DataFrame) -> str:
+    """Return how much cycles remove, and pruning at once."""
+    parts = []
+    for value, rows in _share(table).groupby("strength"):
+        once = rows.loc[rows["reading"] == "retrained", "percent"].mean()
+        means = rows[rows["reading"] == "gradual"].groupby("share")["percent"].mean()
+        parts.append(
+            f"{strength(float(str(value)))}: {means[0.05]:.1f} and {means[0.2]:.1f} "
+            f"against {once:.1f}"
+        )
+    return f"Cycles of 5\\,\\% and of 20\\,\\% remove, in \\%, {'; '.join(parts)}."

@@ -1,0 +1,91 @@
+"""What the figures of pruning limits read from their tables: small tables by hand."""
+
+import pandas as pd
+import pytest
+
+from figures._limits import Interval, limits, nearer, power, settings, strength
+
+BLANK = float("nan")
+
+
+def row(seed: int, reading: str, removed: int, **others: object) -> dict[str, object]:
+    """A row of c5's table: a network of 50 weights."""
+    return {
+        "architecture": "mlp",
+        "dataset": "digits",
+        "strength": 0.0,
+        "seed": seed,
+        "prunable": 50,
+        "stage": "final",
+        "kind": "predicted",
+        "reading": reading,
+        "matrix": "hessian",
+        "treatment": "positive",
+        "factor": 1.0,
+        "draw": 0,
+        "removed": removed,
+        "low": removed,
+        "high": removed,
+    } | others
+
+
+def table() -> pd.DataFrame:
+    rows = []
+    for seed in (0, 1):
+        rows += [
+            row(seed, "paper", 30 + seed),
+            row(seed, "orthogonal", 40),
+            row(seed, "paper", 3, treatment="absolute"),
+            row(seed, "paper", 4, factor=4.0),
+            row(seed, "paper", 35, matrix="gauss-newton"),
+            row(seed, "paper", 20, stage="early"),
+            row(seed, "re-optimised", 38, kind="measured", matrix="gauss-newton"),
+            row(seed, "random subspace", 40, kind="measured"),
+            row(seed, "random subspace", 42, kind="measured", draw=1),
+            row(seed, "one-shot loss, last", 9, matrix=BLANK, treatment=BLANK),
+            row(seed, "one-shot loss, first", 5, matrix=BLANK, treatment=BLANK),
+        ]
+    return pd.DataFrame(rows)
+
+
+def test_limits() -> None:
+    wide = limits(table())
+    assert wide["paper"].tolist() == [60.0, 62.0]
+    assert wide["orthogonal"].tolist() == [80.0, 80.0]
+    assert wide["re-optimised"].tolist() == [76.0, 76.0]
+    assert wide["random subspace"].tolist() == [82.0, 82.0]
+    assert wide["one-shot loss"].tolist() == [18.0, 18.0]
+    assert wide["one-shot loss, first"].tolist() == [10.0, 10.0]
+    assert limits(table(), "early")["paper"].tolist() == [40.0, 40.0]
+
+
+def test_the_hessians_own_reading_goes_first() -> None:
+    more = pd.DataFrame([row(0, "re-optimised", 25, kind="measured")])
+    wide = limits(pd.concat([table(), more], ignore_index=True))
+    assert wide["re-optimised"].tolist() == [50.0, 76.0]
+
+
+def test_nearer() -> None:
+    wide = limits(table())
+    # from 76: paper 16 and 14, orthogonal 4 and 4; one pair of network and lambda
+    assert nearer(wide, "orthogonal", "re-optimised") == Interval(11.0, 11.0, 11.0, 1)
+    assert nearer(wide, "orthogonal", "one-shot loss").mean == -19.0
+    other = pd.concat([table(), table().assign(strength=0.5, removed=10)])
+    found = nearer(limits(other), "orthogonal", "re-optimised")
+    assert (found.mean, found.samples) == (5.5, 2)
+    # half the difference of 11 and 0 times t(0.975, 1) = 12.7062
+    assert found.high - found.mean == pytest.approx(5.5 * 12.7062, abs=1e-3)
+
+
+def test_settings_are_in_the_order_of_the_networks() -> None:
+    fc5 = table().assign(architecture="fc5-narrow", strength=5e-4)
+    wide = limits(pd.concat([fc5, table()], ignore_index=True))
+    titles = [title for title, _ in settings(wide)]
+    assert titles == ["MLP, no $\\ell_1$", "FC5 (narrow), $\\lambda=5\\cdot10^{-4}$"]
+
+
+def test_text() -> None:
+    assert power(0.0) == "0" and power(1e-4) == "10^{-4}"
+    assert strength(2e-3) == "$\\lambda=2\\cdot10^{-3}$"
+    assert Interval(1.25, -0.5, 3.0, 4).text() == "1.2 [-0.5, 3.0]"
+    assert Interval(1.0, -0.5, 3.0, 4).text(0, "+") == "+1 [-0, +3]"

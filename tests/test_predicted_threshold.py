@@ -1,0 +1,94 @@
+"""The claim on thresholds, in the order: identity, families, controls."""
+
+from random import Random
+from typing import Any
+
+import pytest
+from claim_families import assert_reproducible
+from hypothesis import given
+from strategies import sources
+
+from theory import predicted_threshold
+from theory.ledger import COUNTER_EXAMPLE
+from theory.predicted_threshold import CLAIM
+
+SEEDS = range(50)
+
+
+@pytest.mark.parametrize("check", CLAIM.checks, ids=lambda check: check.family)
+@given(rng=sources())
+def test_every_check_holds(check: Any, rng: Random) -> None:
+    assert check.draw(rng).defect() <= check.bound
+
+
+@pytest.mark.parametrize("family", [*CLAIM.checks, *CLAIM.controls])
+def test_every_family_is_reproducible(family: Any) -> None:
+    assert_reproducible(family.draw)
+
+
+@pytest.mark.parametrize("control", CLAIM.controls, ids=lambda c: c.dropped)
+def test_every_control_has_a_counter_example(control: Any) -> None:
+    defects = [control.draw(Random(seed)).defect() for seed in range(60)]
+    assert max(defects) > COUNTER_EXAMPLE
+
+
+def test_readings_differ_in_some_cases() -> None:
+    """The order is strict, and n_b neither nothing nor all."""
+    sides = [predicted_threshold.order_of_readings(Random(seed)) for seed in SEEDS]
+    assert all(len(s.left) == 1 for s in sides)
+    assert {0, 1, 2, 3, 4} == {int(s.right[0]) for s in sides}
+
+
+def test_limits_are_compared_in_four_ways() -> None:
+    sides = [predicted_threshold.order_of_limits(Random(seed)) for seed in SEEDS]
+    for found in sides:
+        assert found.left.shape == (4,)
+        # the scale of `at_most` is the sum of both: strictly below
+        assert bool((found.scale[[1, 3]] < 2 * found.right[[1, 3]]).all())
+        assert float(found.scale[0]) <= 2 * float(found.right[0])
+
+
+def test_scales_compare_all_three_numbers() -> None:
+    sides = [predicted_threshold.scales(Random(seed)) for seed in SEEDS]
+    assert all(len(s.left) == 9 for s in sides)
+    assert all(s.right[:3] == s.right[6:] for s in sides)
+    for row in range(3):  # they are not always nothing, or always the same
+        assert len({s.right[row] for s in sides}) > 2
+        assert any(s.right[row] != s.right[3 + row] for s in sides)
+
+
+def test_treatments_move_every_number() -> None:
+    sides = [predicted_threshold.treatments(Random(seed)) for seed in range(100)]
+    assert all(len(s.left) == 3 for s in sides)
+    assert all(len({s.right[row] for s in sides}) > 2 for row in range(3))
+    assert any(s.right[2] > s.right[0] for s in sides)
+
+
+def test_saddles_are_all_counter_examples() -> None:
+    """The Schur loss of one removed weight is above the loss of doing nothing."""
+    for seed in SEEDS:
+        found = predicted_threshold.saddle(Random(seed))
+        assert (found.left, found.right) == ((1,), (0,))
+
+
+def test_scaling_weights_alone_never_helps() -> None:
+    sides = [predicted_threshold.fixed_rise(Random(seed)) for seed in SEEDS]
+    for found in sides:
+        pairs = list(zip(found.left, found.right, strict=True))
+        assert all(a <= b for a, b in pairs[1:])
+    for row in range(3):
+        assert any(s.left[row] != s.right[row] for s in sides)
+
+
+def test_a_quartic_loss_keeps_its_scale_only_at_one() -> None:
+    sides = [predicted_threshold.quartic(Random(seed)) for seed in SEEDS]
+    assert {int(s.left[0]) for s in sides} == {0, 1}
+    for found in sides:
+        assert bool(found.left[0]) == found.case.endswith(", 1")
+
+
+def test_eigenvalues_alone_miss_both_readings() -> None:
+    sides = [predicted_threshold.eigenvalues_alone(Random(seed)) for seed in SEEDS]
+    assert all(len(s.left) == 2 for s in sides)
+    assert all(s.left[0] == s.left[1] for s in sides)  # H diagonal: nothing to gain
+    assert any(s.left != s.right for s in sides)

@@ -1,0 +1,125 @@
+"""How many weights can go: paper C's limit and the exact ones, as fixed points in n.
+
+n of the N prunable weights are removed by magnitude, k = D - n parameters remain, and
+R^2(n) is the sum of the n smallest squares. With a dimension delta(n) of the cone from
+the pruned point into S the limit is the largest n that is within it,
+
+    n <= delta(n)        paper C: T(R^2(n)); exact: T(s0) and its next term,
+    n <= 1 + delta(n)    survivors orthogonal to what went (`theory.orthogonal_limit`),
+
+found by bisection over whole n, where R is never rounded. Paper C's delta falls with n,
+so that the n with n <= delta(n) are 0..n* (theorem, `theory.pruning_lower_bound`). The
+other two also depend on directions: bisection ends at some n with n <= delta(n) but not
+n + 1 <= delta(n + 1), and the set need not be an interval.
+
+The limit as a density of what remains is 1 - n / D.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from theory.confocal import Vector, effective_dimension, scaled
+from theory.measure import Measure
+from theory.orthogonal_limit import orthogonal_dimension
+from theory.spectral_dimension import cone_dimension
+
+Along = Callable[[int], Measure]
+"""The spectral measure of the removed weights' vector, for n removed."""
+
+
+def removal_order(
+    weights: Vector, prunable: Bool[np.ndarray, " n"] | None = None
+) -> Int[np.ndarray, " m"]:
+    """Return the positions of prunable weights in the order in which they go.
+
+    Ascending magnitude; of equals the last goes first (the tie rule of `theory.masks`).
+    """
+    positions = np.arange(len(weights))
+    if prunable is not None:
+        positions = positions[prunable]
+    sizes = np.abs(weights[positions])
+    return np.asarray(positions[np.lexsort((-positions, sizes))])
+
+
+def removed_squares(weights: Vector) -> Float[np.ndarray, " counts"]:
+    """Return R^2(n) for n = 0..N removed: sums of the smallest squared weights."""
+    return np.concatenate([[0.0], np.cumsum(np.sort(weights**2))])
+
+
+def largest(holds: Callable[[int], bool], count: int) -> int:
+    """Return an n <= count that holds while n + 1 does not (or n = count).
+
+    0 is taken to hold. If what holds is an interval from 0, n is its end.
+    """
+    low, high = 0, count + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
+
+
+def paper_dimension(
+    trace: Measure, dimension: int, squared_length: float, epsilon: float
+) -> float:
+    """Return T(R^2) = sum r_i^2 / (R^2 + r_i^2), r_i^2 = 2 epsilon / lambda_i.
+
+    Paper C's stand-in for the dimension of the cone; a lower bound of it.
+
+    Raises:
+        ValueError: as `theory.confocal.scaled`.
+    """
+    a, counts = scaled(trace, float(dimension), epsilon)
+    return effective_dimension(a, counts, squared_length)
+
+
+def paper_limit(weights: Vector, trace: Measure, dimension: int, epsilon: float) -> int:
+    """Return the largest n <= T(R^2(n)): removable by paper C's form.
+
+    Args:
+        weights: the prunable weights.
+        trace: eigenvalues of H and their shares.
+        dimension: D, the parameters of H (at least as many as weights).
+        epsilon: rise of the loss that S allows.
+    """
+    squares = removed_squares(weights)
+
+    def within(n: int) -> bool:
+        return n <= paper_dimension(trace, dimension, float(squares[n]), epsilon)
+
+    return largest(within, len(weights))
+
+
+def exact_limit(
+    weights: Vector, trace: Measure, along: Along, dimension: int, epsilon: float
+) -> int:
+    """Return an n <= delta(n) of the exact dimension that n + 1 exceeds.
+
+    What a random k-dimensional subspace through w^k can do. One measure of `along` is
+    asked for at each of the log2(N) steps. Arguments as `paper_limit`.
+    """
+    squares = removed_squares(weights)
+
+    def within(n: int) -> bool:
+        square = float(squares[n])
+        return n <= cone_dimension(trace, along(n), dimension, square, epsilon).value
+
+    return largest(within, len(weights))
+
+
+def orthogonal_limit(
+    weights: Vector, trace: Measure, along: Along, dimension: int, epsilon: float
+) -> int:
+    """Return an n <= 1 + delta(n) of the cone cut by v^perp that n + 1 exceeds.
+
+    What the surviving weights can do. Arguments as `exact_limit`.
+    """
+    squares = removed_squares(weights)
+
+    def within(n: int) -> bool:
+        square = float(squares[n])
+        found = orthogonal_dimension(trace, along(n), dimension, square, epsilon)
+        return n <= 1 + found
+
+    return largest(within, len(weights))
