@@ -229,3 +229,13 @@ def test_measures_are_checked() -> None:
             cone_dimension(trace, along, 3, 9.0, 0.5)
     with pytest.raises(ValueError, match="epsilon > 0"):
         cone_dimension(unit, unit, 3, 9.0, 0.0)
+
+
+def test_a_trace_that_saw_no_curvature() -> None:
+    """Few probes can miss what v sees: all but one dimension are free."""
+    nothing = Measure(np.zeros(1), np.ones(1))
+    seen = Measure(np.array([8.0]), np.ones(1))
+    found = cone_dimension(nothing, seen, 10, 1.0, 1.0)
+    assert found.leading == 10 and found.deviation == 0
+    assert found.low <= found.value <= found.high
+    assert math.isfinite(found.value)

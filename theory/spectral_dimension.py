@@ -67,7 +67,9 @@ def cone_dimension(
     spread = counts * shrink * (1 - shrink)
     pull = squares * (nodes * own) ** 2  # b^2 G^2
     p = float(pull @ own / pull.sum())
-    turned = float(spread @ (1 - 2 * shrink) / spread.sum())
+    total = float(spread.sum())
+    # no curvature seen by the trace: all r^2 are infinite, and their mean is -1
+    turned = float(spread @ (1 - 2 * shrink)) / total if total > 0 else -1.0
     nearest = excess / float(squares @ nodes**2)  # c / |Av|^2 <= s0 <= R^2
     low = leading - 2 * p + s0 / excess * float(pull.sum())
     high = leading + 2 * (1 - p) - s0 * float(pull.sum())
@@ -76,6 +78,6 @@ def cone_dimension(
         correction=(turned + 1 - 2 * p) / 2,
         low=max(low, effective_dimension(a, counts, squared_length)),
         high=min(high, effective_dimension(a, counts, nearest)),
-        deviation=math.sqrt(2 * float(spread.sum())),
+        deviation=math.sqrt(2 * total),
         square=s0,
     )
