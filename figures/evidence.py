@@ -7,6 +7,7 @@ from the authors' files in figures/published, ours from the committed tables.
 
 import pandas as pd
 
+from figures import _limit_evidence
 from figures.common import Tables
 
 TITLES = {
@@ -30,6 +31,9 @@ def evidence(tables: Tables) -> str:
         single_precision(tables),
         not_pretrained(tables),
         rounding(tables),
+        _limit_evidence.bound(tables),
+        _limit_evidence.reading(tables),
+        _limit_evidence.smearing(tables),
     )
     return "\n".join(rf"\item {point}" for point in points)
 

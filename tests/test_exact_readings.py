@@ -50,6 +50,7 @@ def test_the_limit_by_hand() -> None:
     assert paper(values, np.array([ONE, ONE]), ONE) == 2
     assert paper(values, np.array([ONE, ONE, ONE]), ONE) == 2
     assert paper(values, np.array([0, 0, 0]) * ONE, ONE) == 3
+    assert paper([ONE / 2], np.array([3 * ONE]), ONE) == 0  # 4 / 13
     flat = [ONE, ONE]
     assert paper(flat, np.array([ONE, ONE]), ONE) == 1  # 4 / 3 and 1
     assert paper(flat, np.array([ONE, ONE]), ONE / 2) == 1  # 1 and 2 / 3

@@ -25,7 +25,7 @@ from theory.pruning_limit import (
     removed_squares,
 )
 from theory.quadrature import gauss, radau, step_halved
-from theory.removed_direction import Along, along_removed
+from theory.removed_direction import NOWHERE, Along, along_removed
 from theory.spectral_dimension import cone_dimension
 from theory.spectrum import Rule, spectrum
 
@@ -164,6 +164,21 @@ def test_by_definition(error: Error) -> None:
 
     assert three(limits, along) == tuple(interval(kind) for kind in range(3))
     assert all(found.low < found.high for found in three(limits, along))
+
+
+def test_weights_of_nothing_can_all_go() -> None:
+    """N = D = delta, and 1 + delta of the hyperplane's D - 1: equality is enough."""
+    limits = replace(net("positive").limits(0), weights=np.zeros(D))
+    for limit in (limits.exact, limits.orthogonal):
+        assert limit(lambda n, rule: NOWHERE) == LimitInterval(D, D, D)
+    assert limits.paper().low >= D - 1  # D times weights that sum to 1 - 2^-53
+
+
+def test_the_ends_of_a_probe_are_put_in_order() -> None:
+    """The next terms of delta are not bracketed: Radau may be the lower one."""
+    values = {gauss: np.array([2.0, 3.0]), radau: np.array([1.0, 4.0])}
+    found = net("positive").limits(0)._estimate(values.__getitem__)
+    assert found == bracketed([1.5, 3.5], [1.0, 3.0], [2.0, 4.0])
 
 
 def test_each_dimension_is_estimated_once() -> None:
