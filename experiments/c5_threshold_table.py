@@ -15,9 +15,11 @@ with "not worse" in the place of "better" and every number of weights in the pla
 1,000 levels. Where `images` of a case are fewer than all, L is the loss of these.
 """
 
+import math
 from dataclasses import dataclass
 
 from experiments.limit_cases import CASES
+from experiments.limit_dense import DenseModel
 from experiments.limit_rows import Row, dense_rows, lanczos_rows, readings
 from experiments.limit_study import study
 
@@ -60,6 +62,8 @@ def run(config: Config) -> list[Row]:
     """Return the rows of `limit_rows`, with the network's own numbers in each.
 
     parameters D, prunable N, epsilon, loss L(w*), test_accuracy, gradient |dL/dw|;
+    descent: what a Newton step along eigenvalues above `limit_dense.STIFF` would gain
+    at w*, over epsilon (0 at a minimum; of networks with the whole Hessian only);
     retraining: largest number of epochs that the survivors train.
     """
     found = study(config.case, config.strength, config.seed, config.device)
@@ -75,6 +79,7 @@ def run(config: Config) -> list[Row]:
         "test_accuracy": problem.test_accuracy,
         "retraining": found.case.retraining,
         "gradient": float(problem.hessian().gradient().norm()),
+        "descent": DenseModel.of(problem).descent if found.case.dense else math.nan,
     }
     tables = (rows(found, "early"), rows(found, "final"), readings(found))
     return [head | row for table in tables for row in table]

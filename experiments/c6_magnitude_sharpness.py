@@ -3,7 +3,7 @@
 In the quadratic model of a trained small network: weights times t, or the Hessian times
 c. Both enter the limits only by c t^2 / epsilon (theorem: R^2, s0 and s1 scale with
 t^2, 1 / r^2 with c), so one scale c t^2 serves both, and epsilon too. On the network
-itself: cycles of pruning and training, against pruning at once with the same training.
+itself: cycles of pruning and training, against pruning at once with one cycle of it.
 
 Deviations from the paper: its larger weights are weights times 2 to 5 in the network,
 whose loss then changes, too; its gradual pruning trains for a fixed time, here until

@@ -20,6 +20,8 @@ from theory.reoptimised import nested_losses
 
 RIDGE = 1e-12
 """Added to the Hessian's diagonal, as a share of its largest eigenvalue (ours)."""
+STIFF = 1e-3
+"""Eigenvalues above it are stiff (ours): a Newton step along them is a short one."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,16 @@ class DenseModel:
         found = dense(problem.hessian(gauss_newton=gauss_newton)).numpy()
         values, vectors = eigh((found + found.T) / 2, driver="evd")
         return cls(problem, values, vectors, gauss_newton)
+
+    @cached_property
+    def descent(self) -> float:
+        """What a Newton step along stiff eigenvectors would gain at w*, over epsilon.
+
+        1/2 g'H^-1 g / epsilon with the gradient g: the quadratic model leaves g out.
+        """
+        stiff = self.values > STIFF
+        slope = self.problem.hessian().gradient().cpu().numpy() @ self.vectors[:, stiff]
+        return float(slope**2 @ (1 / self.values[stiff])) / 2 / self.problem.epsilon
 
     @cached_property
     def trace(self) -> Measure:

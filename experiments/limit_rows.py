@@ -11,6 +11,9 @@ is no error of its own). Columns that say which:
                "random subspace"
     matrix     "hessian" or "gauss-newton" where the quadratic model is used, else ""
     treatment  of its eigenvalues below 0
+    noise      the stage whose epsilon is taken: S at an early stage can be that of
+               its own, larger, epsilon or of the last one
+    epsilon    that of the stage `noise`
     factor     of epsilon
     draw       of random subspaces: a row each
 """
@@ -38,22 +41,21 @@ def dense_rows(study: Study, stage: str) -> list[Row]:
     At the end of the training also: both treatments, the Gauss-Newton matrix, other
     factors of epsilon, random subspaces.
     """
-    problem = study.problem(stage)
-    model = DenseModel.of(problem)
-    factors = FACTORS if stage == "final" else (1.0,)
-    rows = _quadratic(model, "positive", factors)
+    model, rows = DenseModel.of(study.problem(stage)), []
+    for noise, epsilon in _noises(study, stage).items():
+        factors = FACTORS if stage == "final" else (1.0,)
+        found = _quadratic(model, epsilon, "positive", factors)
+        rows += [row | {"noise": noise, "epsilon": epsilon} for row in found]
     if stage == "final":
-        rows += _quadratic(model, "absolute")
-        draws = model.random_subspaces(
-            problem.epsilon, "positive", DRAWS, seed=study.probes
-        )
+        rows += _quadratic(model, epsilon, "absolute")
+        draws = model.random_subspaces(epsilon, "positive", DRAWS, seed=study.probes)
         rows += [
             _row("measured", "random subspace", n, matrix="hessian", draw=draw)
             for draw, n in enumerate(draws)
         ]
         if study.case.gauss_newton:
-            other = DenseModel.of(problem, gauss_newton=True)
-            rows += _quadratic(other, "positive")
+            other = DenseModel.of(model.problem, gauss_newton=True)
+            rows += _quadratic(other, epsilon, "positive")
     return [row | {"stage": stage} for row in rows]
 
 
@@ -64,6 +66,7 @@ def lanczos_rows(study: Study, stage: str) -> list[Row]:
     Hessian has no least loss.
     """
     problem, rows = study.problem(stage), []
+    noises = _noises(study, stage)
     for gauss_newton in (False, True) if stage == "final" else (False,):
         model = LanczosModel.of(
             problem,
@@ -74,7 +77,9 @@ def lanczos_rows(study: Study, stage: str) -> list[Row]:
         )
         rows += [
             _row("predicted", form, n, low, high, matrix=_name(gauss_newton))
-            for form, (low, n, high) in model.limits(problem.epsilon).items()
+            | {"noise": noise, "epsilon": epsilon}
+            for noise, epsilon in noises.items()
+            for form, (low, n, high) in model.limits(epsilon).items()
         ]
         if gauss_newton:
             n = model.reoptimised(problem.epsilon)
@@ -97,15 +102,22 @@ def readings(study: Study) -> Iterator[Row]:
     yield _row("measured", "retrained", n)
 
 
+def _noises(study: Study, stage: str) -> dict[str, float]:
+    """Return epsilon of the stage, and of the last one."""
+    return {name: study.problem(name).epsilon for name in (stage, "final")}
+
+
 def _quadratic(
-    model: DenseModel, treatment: Treatment, factors: tuple[float, ...] = (1.0,)
+    model: DenseModel,
+    epsilon: float,
+    treatment: Treatment,
+    factors: tuple[float, ...] = (1.0,),
 ) -> list[Row]:
     matrix, losses, rows = _name(model.gauss_newton), model.losses(treatment), []
     for factor in factors:
-        epsilon = factor * model.problem.epsilon
-        found = model.limits(epsilon, treatment)
+        found = model.limits(factor * epsilon, treatment)
         readings = [("predicted", form, n) for form, n in found.items()]
-        least = largest_removal(losses, epsilon)
+        least = largest_removal(losses, factor * epsilon)
         readings.append(("measured", "re-optimised", least))
         rows += [
             _row(*reading, matrix=matrix, treatment=treatment, factor=factor)
@@ -136,6 +148,7 @@ def _row(
         "reading": reading,
         "matrix": matrix,
         "treatment": treatment or ("positive" if matrix else ""),
+        "noise": "final",
         "factor": factor,
         "draw": draw,
         "removed": removed,

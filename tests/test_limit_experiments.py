@@ -141,13 +141,19 @@ def test_unknown_case() -> None:
 def test_threshold_table_of_a_small_network() -> None:
     rows = c5_threshold_table.run(c5_threshold_table.Config("mlp-digits", 1e-3, 0))
     predicted = [r for r in rows if r["kind"] == "predicted"]
-    names = {(r["stage"], r["matrix"], r["treatment"], r["factor"]) for r in predicted}
+    columns = ("stage", "noise", "matrix", "treatment", "factor")
+    names = {tuple(r[column] for column in columns) for r in predicted}
+    final = ("final", "final")
     assert names == {
-        ("early", "hessian", "positive", 1.0),
-        ("final", "hessian", "absolute", 1.0),
-        ("final", "gauss-newton", "positive", 1.0),
-        *(("final", "hessian", "positive", factor) for factor in (0.25, 1.0, 4.0)),
+        ("early", "early", "hessian", "positive", 1.0),
+        ("early", "final", "hessian", "positive", 1.0),
+        (*final, "hessian", "absolute", 1.0),
+        (*final, "gauss-newton", "positive", 1.0),
+        *((*final, "hessian", "positive", factor) for factor in (0.25, 1.0, 4.0)),
     }
+    noise = {(r["noise"], r["epsilon"]) for r in rows}
+    assert len(noise) == 2 and {name for name, _ in noise} == {"early", "final"}
+    assert all(float(r["descent"]) >= 0 for r in rows)
     assert len(predicted) == 3 * len(names)
     measured = [r["reading"] for r in rows if r["kind"] == "measured"]
     assert measured.count("re-optimised") == len(names)
@@ -168,6 +174,7 @@ def test_threshold_table_of_a_network_with_batchnorm() -> None:
     found = {(r["stage"], r["reading"], r["matrix"]) for r in rows}
     for form in ("paper", "exact", "orthogonal"):
         assert ("early", form, "hessian") in found
+        assert sum(r["reading"] == form and r["stage"] == "early" for r in rows) == 2
         assert ("final", form, "gauss-newton") in found
     assert ("final", "re-optimised", "gauss-newton") in found
     assert ("final", "retrained", "") in found

@@ -10,9 +10,10 @@ from tiny_problem import images, mlp, problem
 from tolerance import tolerance
 
 from experiments import limit_lanczos
-from experiments.limit_dense import DenseModel
+from experiments.limit_dense import STIFF, DenseModel
 from experiments.limit_lanczos import LanczosModel
 from experiments.limit_problem import Problem
+from theory import operators
 from theory.lanczos import lanczos_columns
 from theory.quadrature import gauss
 from theory.reoptimised import largest_removal, reoptimised
@@ -24,6 +25,17 @@ STRENGTH = 0.005
 @cache
 def dense(*, gauss_newton: bool = False) -> DenseModel:
     return DenseModel.of(problem(STRENGTH), gauss_newton=gauss_newton)
+
+
+def test_descent_is_what_a_newton_step_gains() -> None:
+    own = dense()
+    stiff = own.vectors[:, own.values > STIFF]
+    assert 0 < stiff.shape[1] < len(own.values)
+    slope = own.problem.hessian().gradient().numpy() @ stiff
+    whole = operators.dense(own.problem.hessian()).numpy()
+    step = np.linalg.solve(stiff.T @ whole @ stiff, -slope)
+    gain = -(slope @ step + step @ (stiff.T @ whole @ stiff) @ step / 2)
+    assert own.descent == pytest.approx(gain / own.problem.epsilon, rel=1e-8)
 
 
 def test_eigenpairs() -> None:

@@ -131,12 +131,13 @@ def circular_crossings(rng: Random) -> ExactSides:
 
 
 def crossing_of_a_subspace(rng: Random) -> ExactSides:
-    """Return Crofton's formula for a subspace in place of C."""
-    n = rng.randint(2, 9)
-    k, m = rng.randint(1, n - 1), rng.randint(1, n - 1)
+    """Return Crofton's formula for a subspace in place of C: 0 or 2, where it is 1."""
+    n = rng.randint(3, 9)
+    k = rng.randint(2, n - 1)
+    m = rng.randint(n - k + 1, n - 1)
     volumes = intrinsic_volumes.subspace(k, n)
     left = intrinsic_volumes.crossing(volumes, m)
-    return ExactSides((left,), (Fraction(int(k + m > n)),), f"{k} and {m} of {n}")
+    return ExactSides((left,), (Fraction(1),), f"{k} and {m} of {n}")
 
 
 def coordinate_subspace(rng: Random) -> ExactSides:
