@@ -42,7 +42,7 @@ def test_a_step_by_hand() -> None:
 @given(sources())
 def test_steps_are_those_of_the_network(rng: Random) -> None:
     widths = [rng.randint(2, 4), 1]
-    own = random_subnetwork(rng, widths, bias=False, linear=True)
+    own = random_subnetwork(rng, widths, bias=False)
     order = random_batches(rng, widths, 3, rng.randint(1, 3))
     kept = sorted(i for i, _ in own.kept)
     state = at_rest(exact([own.dag.weights[e] for e in sorted(own.kept)]))
@@ -73,12 +73,14 @@ def test_moments_are_those_of_all_products(rng: Random) -> None:
     expected = sum(ends) / Fraction(len(ends))
     second = sum(np.multiply.outer(z, z) for z in ends) / Fraction(len(ends))
     mean, covariance = moments(maps, start, steps)
+    assert covariance.shape == (2, 2)
     assert mean.tolist() == expected.tolist()
     assert (covariance == second - np.multiply.outer(expected, expected)).all()
 
 
 def test_small_arrays() -> None:
     assert identity(2).tolist() == [[1, 0], [0, 1]]
+    assert identity(0).dtype == object
     assert all(type(x) is Fraction for x in identity(2).ravel())
     assert zeros(2, 1).tolist() == [[0], [0]]
     assert type(zeros(1)[0]) is Fraction

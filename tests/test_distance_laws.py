@@ -1,7 +1,9 @@
 """The laws hold, reach what they speak of, and notice a distance that breaks them."""
 
 import math
+import re
 from collections.abc import Callable
+from fractions import Fraction
 from random import Random
 
 import pytest
@@ -98,6 +100,28 @@ def test_the_case_names_widths_and_count() -> None:
     assert rational_laws(Random(1)).case.startswith("{0: Fraction(")
 
 
+def test_the_laws_have_all_widths_and_factors(monkeypatch: pytest.MonkeyPatch) -> None:
+    factors: list[tuple[float, float]] = []
+
+    def spy(a: Weights, b: Weights, masks: Masks, s: float, t: float) -> object:
+        factors.append((s, t))
+        return scaling(a, b, masks, s, t)
+
+    monkeypatch.setattr(distance_laws, "scaling", spy)
+    cases = [laws(Random(seed)).case for seed in range(100)]
+    widths = [re.findall(r"\d+", case.split("]")[0]) for case in cases]
+    assert {len(one) for one in widths} == {4}
+    assert {int(width) for one in widths for width in one} == {1, 2, 3, 4}
+    for column in zip(*factors, strict=True):
+        assert 0.1 <= min(column) < 1 and 9 < max(column) <= 10
+
+
+@pytest.mark.parametrize("widths", [[2, 2, 2], [2] * 5])
+def test_another_number_of_widths_is_an_error(widths: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        random_weights(Random(0), widths)
+
+
 def test_random_weights_and_masks() -> None:
     assert [tuple(p.shape) for p in A.values()] == [
         (4, 3),
@@ -124,6 +148,18 @@ def test_random_weights_and_masks() -> None:
     # 9600 coins; one is turned up: 4 standard deviations are 0.02
     assert sizes["small"] / sizes["all"] == pytest.approx(0.5 + 0.5 / 48, abs=0.02)
     assert sizes["large"] / sizes["all"] == pytest.approx(0.8 + 0.2 / 48, abs=0.02)
+
+
+def test_weights_and_masks_are_drawn_from_the_source_alone() -> None:
+    before = torch.get_rng_state()
+    for _ in range(2):
+        again = random_weights(Random(0), WIDTHS)
+        assert all(torch.equal(again[name], p) for name, p in A.items())
+        for masks, drawn in zip(
+            (SMALL, LARGE), nested_masks(Random(3), A), strict=True
+        ):
+            assert all(torch.equal(drawn[name], mask) for name, mask in masks.items())
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_one_weight_is_kept_even_of_networks_of_one() -> None:
@@ -195,12 +231,42 @@ def test_other_angles_break_the_law_of_cosines(
     assert with_distance(monkeypatch, broken, "angle").defect() > 1e-3
 
 
-def test_rational_laws_reach_all_cases() -> None:
-    seen = [rational_laws(Random(seed)) for seed in range(300)]
-    lefts = [sides.left for sides in seen]
-    assert {left[0] for left in lefts} == {0, 1}
-    assert len({left[1] for left in lefts}) > 5
-    tight = [s for s in seen if s.left[2] == s.right[2] > 0]
-    assert tight
-    assert any(left[3] != left[1] for left in lefts)  # masks that differ
-    assert any(left[4] not in (0, left[1]) for left in lefts)
+def test_a_triangle_without_slack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a = -1/2, b = 0, c = 1/2 in 3 weights: (C - A - B)^2 = (3/2)^2 = 4 A B."""
+    rng, drawn = Random(0), iter([3, -1, -1, -1, 0, 0, 0, 1, 1, 1, 2])
+    monkeypatch.setattr(rng, "randint", lambda low, high: next(drawn))
+    monkeypatch.setattr(rng, "random", lambda: 0.0)
+    sides = rational_laws(rng)
+    ab = Fraction(3, 4)
+    assert sides.left == (0, ab, 4 * ab * ab, ab, Fraction(4, 9) * ab, ab)
+    assert sides.defect() == 0
+
+
+def test_rational_laws_by_hand() -> None:
+    sizes, entries, factors, tight, left_out = set(), set(), set(), 0, 0
+    for seed in range(300):
+        sides = rational_laws(Random(seed))
+        assert sides.defect() == 0
+        assert all(type(x) is Fraction for x in (*sides.left, *sides.right))
+        a, b, c, large, small = eval(sides.case, {"Fraction": Fraction})
+        ab, bc, ac, more = (
+            sum(((x[j] - y[j]) ** 2 for j in mask), Fraction(0))
+            for x, y, mask in (
+                (a, b, small),
+                (b, c, small),
+                (a, c, small),
+                (a, b, large),
+            )
+        )
+        assert sides.right[:4] == (ab == 0, ab, 4 * ab * bc, more)
+        assert sides.left[4] == sides.right[4] and sides.right[5] == ab
+        assert set(small) <= set(large) <= set(a)
+        sizes.add(len(a))
+        entries |= {*a.values(), *b.values(), *c.values()}
+        factors |= {sides.right[4] / ab} if ab else set()
+        tight += ac > ab + bc and (ac - ab - bc) ** 2 == 4 * ab * bc
+        left_out += len(small) < len(large) < len(a)
+    assert sizes == set(range(1, 7))
+    assert entries == {Fraction(half, 2) for half in (-1, 0, 1)}
+    assert factors == {Fraction(third, 3) ** 2 for third in range(6)}
+    assert tight and left_out > 60

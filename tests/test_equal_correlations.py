@@ -1,11 +1,13 @@
 """Magnitude is the most stable mask where it is proved, and only there."""
 
-from dataclasses import replace
+import re
 from fractions import Fraction
 from itertools import combinations
 from random import Random
+from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from strategies import sources
 
@@ -18,10 +20,10 @@ from theory.equal_correlations import (
     magnitude_of_both_signs,
     squared_distance,
 )
-from theory.gradient_descent import Sgd
 from theory.ledger import COUNTER_EXAMPLE
-from theory.pruning_forcing import differences
-from theory.rational_training import Subnetwork, random_subnetwork
+from theory.lottery_tickets import Weights, lower
+from theory.masks import Masks
+from theory.pruning_forcing import differences, linear_model
 
 ONE = Fraction(1)
 
@@ -38,9 +40,9 @@ def test_the_samples_are_equally_correlated_and_fitted() -> None:
 def test_the_formula_by_hand() -> None:
     """Lambda = 1 + 2 * 3 = 7, eta = 1 / 7: the first step ends it."""
     for n in (1, 2):
-        found = squared_distance(ONE, 3 * ONE, 2, 5 * ONE, Sgd(ONE / 7), n)
+        found = squared_distance(ONE, 3 * ONE, 2, 5 * ONE, ONE / 7, n)
         assert found == 2 * (3 * 5 * ONE / 7) ** 2
-    assert squared_distance(ONE, ONE, 1, ONE, Sgd(ONE), 0) == 0
+    assert squared_distance(ONE, ONE, 1, ONE, ONE, 0) == 0
 
 
 @given(sources())
@@ -49,15 +51,13 @@ def test_the_formula_holds_for_every_mask(rng: Random) -> None:
     weights = [rng.randint(-9, 9) for _ in range(size)]
     batch = correlated(ONE, 2 * ONE, weights)
     alpha, beta = ONE / (size + 1), 4 * ONE / (size + 1)
-    dag = random_subnetwork(rng, [size, 1], bias=False, linear=True).dag
-    dag = replace(dag, weights={(j, size): ONE * w for j, w in enumerate(weights)})
     for survivors in range(1, size):
-        for kept in combinations(dag.weights, survivors):
-            own = Subnetwork(dag, frozenset(kept), Sgd(rate))
+        for kept in combinations(range(size), survivors):
+            own = linear_model(weights, kept, rate)
             gaps = differences(own, [batch] * steps)
-            pruned = sum(weights) - sum(dag.weights[e] for e in kept)
+            pruned = Fraction(sum(weights) - sum(weights[j] for j in kept))
             assert sum(g * g for g in gaps) == squared_distance(
-                alpha, beta, survivors, pruned, own.sgd, steps
+                alpha, beta, survivors, pruned, rate, steps
             )
 
 
@@ -68,23 +68,51 @@ def test_no_mask_is_more_stable_than_magnitudes(rng: Random) -> None:
 
 def several(draw: object) -> list[ExactSides]:
     assert callable(draw)
-    return [draw(Random(seed)) for seed in range(80)]
+    return [draw(Random(seed)) for seed in range(120)]
 
 
 def test_the_cases_are_not_empty() -> None:
     sides = several(magnitude)
     assert all(s.left[0] > 0 for s in sides)
-    weights = [s.case[: s.case.index("]")].count(",") + 1 for s in sides]
-    kept = [s.case.count("(", s.case.index("{")) for s in sides]
-    assert set(zip(weights, kept, strict=True)) == {
+    cases = [re.fullmatch(r"\[(.*)\], kept \[(.*)\]", s.case) for s in sides]
+    parts = [[part.split(", ") for part in case.groups()] for case in cases if case]
+    assert {(len(weights), len(kept)) for weights, kept in parts} == {
         (size, survivors) for size in (3, 4, 5) for survivors in range(1, size)
     }
+    assert {int(w) for weights, _ in parts for w in weights} == set(range(1, 10))
 
 
 def test_with_both_signs_other_masks_cancel() -> None:
-    for s in several(magnitude_of_both_signs):
+    sides = several(magnitude_of_both_signs)
+    for s in sides:
         assert s.right == (0,) and s.defect() > COUNTER_EXAMPLE
-        assert "9, -9]" in s.case
+        assert s.case.count("9, -9], kept") == 1
+    drawn = [s.case[1:].split(", 9, -9")[0].split(", ") for s in sides]
+    assert {len(weights) for weights in drawn} == {2, 3}
+    assert {int(w) for weights in drawn for w in weights} == set(range(1, 9))
+
+
+def test_the_cases_have_all_samples_rates_and_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[tuple[Any, ...]] = []
+
+    def spy(*of: Any) -> Fraction:
+        seen.append(of)
+        return squared_distance(*of)
+
+    def lowest(weights: Weights, masks: Masks, rate: float) -> Masks:
+        assert (weights["w"].dtype, masks["w"].dtype) == (torch.float64, torch.bool)
+        return lower(weights, masks, rate)
+
+    monkeypatch.setattr(equal_correlations, "squared_distance", spy)
+    monkeypatch.setattr(equal_correlations, "lower", lowest)
+    for draw in (magnitude, magnitude_of_both_signs):
+        several(draw)
+    own, shared, *_, rates, steps = map(set, zip(*seen, strict=True))
+    squares = {v * v * ONE / (size + 1) for v in (1, 2, 3) for size in (3, 4, 5)}
+    assert own == shared == squares
+    assert rates == {ONE / n for n in range(1, 21)} and steps == {1, 2, 3}
 
 
 @pytest.mark.parametrize("broken", ["the largest go", "random"])

@@ -9,8 +9,8 @@ from hypothesis import given
 from strategies import sources
 
 from theory import pruning_forcing
+from theory.affine_steps import Quadratic
 from theory.claim import ExactSides
-from theory.exact import RationalDag
 from theory.gradient_descent import Sgd
 from theory.ledger import COUNTER_EXAMPLE
 from theory.pruning_forcing import (
@@ -23,6 +23,7 @@ from theory.pruning_forcing import (
     later,
     later_at_a_high_rate,
     later_before_the_minimum,
+    linear_model,
     still,
     uncorrelated,
 )
@@ -33,19 +34,20 @@ ONE = Fraction(1)
 
 def pair(first: int, second: int, sgd: Sgd) -> Subnetwork:
     """Inputs 0, 1 and output 2, linear; the second input is pruned."""
-    dag = RationalDag(
-        weights={(0, 2): first * ONE, (1, 2): second * ONE},
-        biases={},
-        slopes=(ONE,) * 3,
-        inputs={0: ONE, 1: ONE},
-        linear=(0 * ONE,) * 3,
-        quadratic=(ONE,) * 3,
-    )
-    return Subnetwork(dag, frozenset({(0, 2)}), sgd)
+    return replace(linear_model([first, second], [0], ONE), sgd=sgd)
 
 
 def sample(x0: int, x1: int, y: int) -> Sample:
     return Sample({0: x0 * ONE, 1: x1 * ONE}, {2: y * ONE})
+
+
+def test_a_linear_model() -> None:
+    own = linear_model([5, -7, 2], [2, 0], ONE / 3)
+    assert own.dag.weights == {(0, 3): 5, (1, 3): -7, (2, 3): 2}
+    assert own.kept == {(0, 3), (2, 3)} and own.sgd == Sgd(ONE / 3)
+    assert own.dag.biases == {} and own.dag.slopes == (1,) * 4
+    assert own.dag.inputs == {0: 1, 1: 1, 2: 1}
+    assert own.dag.linear == (0,) * 4 and own.dag.quadratic == (1,) * 4
 
 
 def test_one_step_by_hand() -> None:
@@ -95,6 +97,19 @@ def test_standing_still_is_what_training_gives(rng: Random) -> None:
 
 def test_fitting_samples_have_no_gradient() -> None:
     assert fitting([ONE, 2 * ONE], [3, 5 * ONE]) == sample(1, 2, 13)
+    assert type(fitting([], []).targets[0]) is Fraction
+
+
+@pytest.mark.parametrize("weights", [[3], [3, 5, 7]])
+def test_as_many_weights_as_inputs(weights: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        fitting([ONE, 2 * ONE], weights)
+
+
+def test_the_trace_of_nothing_is_one() -> None:
+    """So that the rate of inputs which are all zero is a number."""
+    for x, trace in ((0, 1), (3, 9)):
+        assert pruning_forcing._trace(Quadratic.of([sample(x, 0, 1)])) == trace
 
 
 @pytest.mark.parametrize("draw", [forcing, uncorrelated, later])
@@ -112,6 +127,9 @@ def several(draw: object, count: int = 60) -> list[ExactSides]:
 def test_the_cases_are_not_empty() -> None:
     sides = several(forcing)
     assert sum(any(s.left) for s in sides) > 30
+    for s, control in zip(sides, several(forcing_at_rest), strict=True):
+        assert control.left == s.left and control.case == s.case
+        assert s.case.startswith("Subnetwork(dag=")
     assert {len(s.left) for s in sides} == {1, 2, 3}
     for momentum in ("momentum=Fraction(1, 2)", "momentum=Fraction(0, 1)"):
         assert sum(momentum in s.case and any(s.left) for s in sides) > 5
@@ -128,7 +146,8 @@ def test_uncorrelated_inputs_still_train(monkeypatch: pytest.MonkeyPatch) -> Non
         return original(own, order)
 
     monkeypatch.setattr(pruning_forcing, "differences", spy)
-    assert all(s.right == (0,) * len(s.left) for s in several(uncorrelated))
+    for s in several(uncorrelated):
+        assert s.right == (0,) * len(s.left) and s.case.startswith("Subnetwork(dag=")
     sides = {True: 0, False: 0}
     for own, order in seen:
         kept = {i for i, _ in own.kept}
@@ -190,14 +209,29 @@ def test_before_the_minimum_by_hand() -> None:
         assert s.left[0] == 0 and "Fraction(3, 4)" in s.case
     seen = {s.left for s in several(later_before_the_minimum)}
     assert len(seen) == 9  # three first weights, three last ones
-    # from w = (0, 1) to (0, -1) the gradient at first is (1, 2) * 2 / 3 ...
-    expected = pair(0, 1, Sgd(3 * ONE / 4))
+    own = linear_model([0, 1], [0], 3 * ONE / 4)
     batch = [sample(1, 0, 0), sample(0, 1, -1), sample(1, 1, -1)]
-    dense = expected.dense.states([batch] * 4)
+    dense = own.dense.states([batch] * 4)
     squares = []
     for left in range(5):
-        start = {e: dense[4 - left].weights[e] for e in expected.dag.weights}
-        own = replace(expected, dag=replace(expected.dag, weights=start))
-        end = own.train([batch] * left)
+        end = own.at({e: dense[4 - left].weights[e] for e in own.dag.weights}).train(
+            [batch] * left
+        )
         squares.append((end[0, 2] - dense[4].weights[0, 2]) ** 2)
     assert tuple(squares) in seen
+
+
+def test_linear_cases_have_all_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[tuple[int, int, int]] = set()
+    original = pruning_forcing.differences
+
+    def spy(own: Subnetwork, order: list[list[Sample]]) -> list[Fraction]:
+        assert not own.dag.biases
+        seen.add((len(own.dag.weights), len(order), len(order[0])))
+        return original(own, order)
+
+    monkeypatch.setattr(pruning_forcing, "differences", spy)
+    several(forcing, 300)
+    assert seen == {
+        (d, steps, size) for d in (2, 3, 4) for steps in (1, 2, 3, 4) for size in (1, 2)
+    }

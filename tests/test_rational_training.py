@@ -219,9 +219,18 @@ def test_random_subnetworks_reach_every_choice() -> None:
     }
 
 
-def test_linear_chains_without_bias() -> None:
-    own = random_subnetwork(Random(0), [2, 3, 1], bias=False, linear=True)
-    assert own.dag.biases == {} and own.dag.slopes == (ONE,) * 6
+def test_chains_without_bias_and_without_hidden_units() -> None:
+    own = random_subnetwork(Random(0), [2, 1], bias=False)
+    assert own.dag.biases == {} and own.dag.slopes[2] == 1
+
+
+def test_other_weights_in_the_same_subnetwork() -> None:
+    own = by_hand(frozenset({(1, 2)}), Sgd(ONE))
+    other = own.at({(0, 2): ZERO, (1, 2): ONE})
+    assert other.dag.weights == {(0, 2): 0, (1, 2): 1}
+    assert own.dag.weights == {(0, 2): 2, (1, 2): 3}
+    assert other.dag.biases == own.dag.biases and other.kept == own.kept
+    assert other.sgd == own.sgd
 
 
 def test_random_batches_have_their_sizes_and_values() -> None:

@@ -1,5 +1,6 @@
 """The claim's checks and controls, what they reach, and what they do not imply."""
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise, permutations, product
@@ -128,6 +129,7 @@ def test_the_distance_of_forks_falls_to_zero(draw: Draw) -> None:
     for s in sides:
         assert len(s.left) == STEPS + 1 and s.left[-1] == 0
         assert all(a >= b for a, b in pairwise(s.left))
+        assert all(type(x) is Fraction for x in s.right)
     strict = [s for s in sides if s.left[0] > s.left[1] > s.left[2]]
     assert len(strict) >= 8
     two = draw is forks_of_an_epoch  # the last batch of an epoch decides nothing more
@@ -193,6 +195,13 @@ def test_errors_of_pairs_are_those_of_the_table(
         assert naive.right == s.left[:1] and naive.case == s.case
         assert naive.left[0] <= naive.right[0]
     assert all(s.case[1:].startswith(" runs of [(Fraction(") for s in sides)
+    tables = [stability_to_data_order._kernel(Random(seed)) for seed in range(300)]
+    ends = [re.findall(r"\((Fraction\(.*?\)),?\)(?:,|\])", case) for *_, case in tables]
+    entries = [
+        re.findall(r"Fraction\((-?\d), 1\)", one) for some in ends for one in some
+    ]
+    assert {len(values) for values in entries} == {1, 2, 3}
+    assert {int(v) for values in entries for v in values} == set(range(-3, 4))
 
 
 # moments ----------------------------------------------------------------------------
@@ -213,7 +222,16 @@ def test_moments_are_of_the_weights_alone(monkeypatch: pytest.MonkeyPatch) -> No
         assert not start[size:].any()
         return mean, covariance
 
+    sizes: set[tuple[int, int]] = set()
+    step = affine_steps.Quadratic.of.__func__  # type: ignore[attr-defined]
+
+    def sized(cls: type, batch: Batch) -> object:
+        sizes.add((len(batch[0].inputs), len(batch)))
+        return step(cls, batch)
+
+    monkeypatch.setattr(affine_steps.Quadratic, "of", classmethod(sized))
     monkeypatch.setattr(affine_steps, "moments", spy)
     sides = several(moments)
+    assert sizes == {(2, 1), (2, 2), (3, 1), (3, 2)}
     assert [s.right[0] for s in sides] == [value for *_, value in seen]
     assert {row[:2] for row in seen} == {(2, 3)}

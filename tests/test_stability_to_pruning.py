@@ -1,6 +1,7 @@
 """The claim's checks and controls, what they reach, and code that breaks them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from random import Random
 from typing import Any
@@ -12,17 +13,22 @@ from strategies import sources
 from theory import rational_training, stability_to_pruning
 from theory.claim import ExactSides
 from theory.ledger import COUNTER_EXAMPLE
-from theory.rational_training import State, Subnetwork
+from theory.rational_training import Batch, State, Subnetwork
 from theory.stability_to_pruning import (
     CLAIM,
     STEPS,
+    momentum_carried,
+    not_rewound,
     nothing_pruned,
     other_order,
     own_network,
     permuted_units,
+    permuted_weights_alone,
+    pruned_counted,
+    unfrozen,
 )
 
-SEEDS = range(40)
+SEEDS = range(30)
 
 
 @pytest.mark.parametrize("check", CLAIM.checks, ids=lambda check: check.family)
@@ -71,7 +77,7 @@ def test_cases_have_all_kinds_of_networks(
 
 def test_permuted_units_compare_all_weights_and_the_distance() -> None:
     sides = [permuted_units(Random(seed)) for seed in SEEDS]
-    assert sum(s.left[-1] > 0 for s in sides) > 25
+    assert sum(s.left[-1] > 0 for s in sides) > 18
     assert all(len(s.left) >= 7 for s in sides)
 
 
@@ -86,7 +92,7 @@ def test_permutations_move_units(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stability_to_pruning, "relabelled", spy)
     for seed in SEEDS:
         permuted_units(Random(seed))
-    assert sum(any(i != j for i, j in place.items()) for place in places) > 20
+    assert sum(any(i != j for i, j in place.items()) for place in places) > 15
     assert all(place[0] == 0 and place[1] == 1 for place in places)
     last = [max(place) for place in places]
     assert all(place[n] == n for place, n in zip(places, last, strict=True))
@@ -117,7 +123,7 @@ def test_training_has_two_steps_on_one_or_two_samples(
 def test_own_networks_pruned_weights_are_exactly_zero() -> None:
     sides = [own_network(Random(seed)) for seed in SEEDS]
     assert all(0 in s.left for s in sides)
-    assert sum(len({*s.left}) > 3 for s in sides) > 25
+    assert sum(len({*s.left}) > 3 for s in sides) > 18
 
 
 def test_nothing_that_acts_is_pruned_and_yet_everything_trains(
@@ -132,13 +138,86 @@ def test_nothing_that_acts_is_pruned_and_yet_everything_trains(
         assert all(i == 0 for i, _ in own.pruned)
         assert all(i != 0 for i, _ in own.kept)
         moved += any(own.dag.weights[e] for e in own.pruned)
-    assert moved > 30
+    assert moved > 20
 
 
-def test_other_orders_are_the_same_batches() -> None:
-    """Where all batches are alike, no order is another one."""
-    alike = [s for s in (other_order(Random(seed)) for seed in SEEDS) if s.left == (0,)]
-    assert 0 < len(alike) < len(SEEDS) // 2
+Case = tuple[Subnetwork, list[Batch]]
+
+
+def cases() -> list[Case]:
+    drawn = []
+    for seed in SEEDS:
+        rng = Random(seed)
+        drawn.append(stability_to_pruning._case(rng, stability_to_pruning._widths(rng)))
+    return drawn
+
+
+def silent(own: Subnetwork, order: list[Batch]) -> Case:
+    """No input 0, and nothing left that reads it."""
+    quiet = [
+        [replace(s, inputs={**s.inputs, 0: Fraction(0)}) for s in batch]
+        for batch in order
+    ]
+    kept = frozenset(edge for edge in own.dag.weights if edge[0] != 0)
+    return replace(own, kept=kept), quiet
+
+
+@pytest.mark.parametrize("control", [other_order, not_rewound, pruned_counted])
+def test_harmless_pruning_gone_wrong_by_hand(
+    control: Callable[[Random], ExactSides],
+) -> None:
+    for seed, case in zip(SEEDS, cases(), strict=True):
+        own, order = silent(*case)
+        dense = own.dense.train(order)
+        where: set[tuple[int, int]] = set(own.kept)
+        if control is other_order:
+            end = own.train(order[::-1])
+        elif control is not_rewound:
+            end = own.at({edge: dense[edge] for edge in own.dag.weights}).train(order)
+        else:
+            end, where = own.train(order), set(own.dag.weights)
+        squared = sum((dense[edge] - end[edge]) ** 2 for edge in where)
+        sides = control(Random(seed))
+        assert (sides.left, sides.right) == ((squared,), (0,))
+        assert sides.case == str(case[0])
+
+
+def without_edges(own: Subnetwork, order: list[Batch]) -> tuple[Fraction, ...]:
+    """The weights of a graph that never had the pruned edges."""
+    left = own.at({edge: own.dag.weights[edge] for edge in own.kept}).dense
+    trained = left.train(order)
+    keys = [*own.dag.weights, *own.dag.biases]
+    return tuple(trained.get(key, Fraction(0)) for key in keys)
+
+
+def test_trainings_that_revive_by_hand() -> None:
+    for seed, (own, order) in zip(SEEDS, cases(), strict=True):
+        keys = [*own.dag.weights, *own.dag.biases]
+        sides = own_network(Random(seed))
+        assert sides.left == tuple(own.train(order)[key] for key in keys)
+        assert sides.right == without_edges(own, order)
+        sides = unfrozen(Random(seed))
+        free = own.dense.at(
+            {e: w * (e in own.kept) for e, w in own.dag.weights.items()}
+        )
+        assert sides.left == tuple(free.train(order)[key] for key in keys)
+        assert sides.right == without_edges(own, order) and sides.case == str(own)
+        pushed = replace(own, sgd=replace(own.sgd, momentum=Fraction(1, 2)))
+        velocity = pushed.dense.states(order)[-1].velocity
+        state = State(pushed.start().weights, velocity)
+        for batch in order:
+            state = pushed.step(state, batch)
+        sides = momentum_carried(Random(seed))
+        assert sides.left == tuple(state.weights[key] for key in keys)
+        assert sides.right == without_edges(pushed, order)
+        assert sides.case == str(pushed)
+
+
+def test_permuted_weights_under_a_mask_that_stays() -> None:
+    for seed in SEEDS:
+        both, alone = permuted_units(Random(seed)), permuted_weights_alone(Random(seed))
+        assert both.right == alone.right and both.case == alone.case
+        assert both.left == both.right
 
 
 # sabotage of the training itself ------------------------------------------------------

@@ -1,7 +1,7 @@
 """The laws of the masked distance and of the angle, each by two routes.
 
 The laws are stated in `theory.masked_distance`; here they are measured on random
-weights in float64, and once more on small integers in rational arithmetic, where the
+weights in float64, and once more on few fractions in rational arithmetic, where the
 triangle inequality needs no root: for squares A, B, C of the three sides
 
     sqrt(C) <= sqrt(A) + sqrt(B)   if and only if   C - A - B <= 0
@@ -9,7 +9,7 @@ triangle inequality needs no root: for squares A, B, C of the three sides
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from random import Random
 
@@ -104,9 +104,9 @@ def permutation(
 
 
 def rational_laws(rng: Random) -> ExactSides:
-    """Return laws 1 to 4 for the squares of distances of vectors of small integers."""
-    size = rng.randint(1, 6)
-    a, b, c = ({j: Fraction(rng.randint(-1, 1)) for j in range(size)} for _ in "abc")
+    """Return laws 1 to 4 for the squares of distances of vectors of halves."""
+    size, half = rng.randint(1, 6), Fraction(1, 2)
+    a, b, c = ({j: rng.randint(-1, 1) * half for j in range(size)} for _ in range(3))
     large = [j for j in range(size) if rng.random() < 0.8]
     small = [j for j in large if rng.random() < 0.8]
     ab, bc = squared_distance(a, b, small), squared_distance(b, c, small)
@@ -115,13 +115,14 @@ def rational_laws(rng: Random) -> ExactSides:
     excess = max(ac - ab - bc, Fraction(0)) ** 2
     s = Fraction(rng.randint(-5, 5), 3)
     scaled = [{j: s * w for j, w in v.items()} for v in (a, b)]
+    law = [a[j] ** 2 + b[j] ** 2 - 2 * a[j] * b[j] for j in small]
     rows = [
         (Fraction(ab == 0), Fraction(all(a[j] == b[j] for j in small))),
         (squared_distance(b, a, small), ab),
         (max(excess, 4 * ab * bc), 4 * ab * bc),
         (squared_distance(a, b, large), ab + rest),
         (squared_distance(scaled[0], scaled[1], small), s**2 * ab),
-        (ab, _dot(a, a, small) + _dot(b, b, small) - 2 * _dot(a, b, small)),
+        (ab, sum(law, Fraction(0))),
     ]
     left, right = zip(*rows, strict=True)
     return ExactSides(left, right, f"{a}, {b}, {c}, {large}, {small}")
@@ -153,9 +154,3 @@ def _size(masks: Masks, weights: dict[str, Tensor]) -> float:
 
 def _order(rng: Random, size: int) -> Tensor:
     return torch.tensor(rng.sample(range(size), size))
-
-
-def _dot(
-    a: dict[int, Fraction], b: dict[int, Fraction], over: Iterable[int]
-) -> Fraction:
-    return sum((a[j] * b[j] for j in over), Fraction(0))

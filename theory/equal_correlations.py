@@ -14,7 +14,6 @@ signs pruned weights can cancel, and other masks are more stable.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 from random import Random
@@ -22,18 +21,22 @@ from random import Random
 import torch
 
 from theory.claim import ExactSides
-from theory.gradient_descent import Sgd
 from theory.lottery_tickets import lower
-from theory.pruning_forcing import differences, fitting
-from theory.rational_training import Batch, Subnetwork, random_subnetwork
+from theory.pruning_forcing import differences, fitting, linear_model
+from theory.rational_training import Batch
 
 
 def squared_distance(
-    alpha: Fraction, beta: Fraction, survivors: int, pruned: Fraction, sgd: Sgd, n: int
+    alpha: Fraction,
+    beta: Fraction,
+    survivors: int,
+    pruned: Fraction,
+    rate: Fraction,
+    n: int,
 ) -> Fraction:
     """Return d^2 of the formula above; `pruned` is sum(w_P)."""
     along = alpha + survivors * beta
-    share = 1 - (1 - Fraction(sgd.rate) * along) ** n
+    share = 1 - (1 - rate * along) ** n
     return survivors * (beta * pruned * share / along) ** 2
 
 
@@ -62,19 +65,17 @@ def magnitude_of_both_signs(rng: Random) -> ExactSides:
 def _most_stable(rng: Random, weights: list[int], survivors: int) -> ExactSides:
     size, steps = len(weights), rng.randint(1, 3)
     own, shared = Fraction(rng.randint(1, 3)), Fraction(rng.randint(1, 3))
-    batch, sgd = correlated(own, shared, weights), Sgd(Fraction(1, rng.randint(1, 20)))
+    batch, rate = correlated(own, shared, weights), Fraction(1, rng.randint(1, 20))
     trained = {"w": torch.tensor(weights, dtype=torch.float64)}
     whole = {"w": torch.ones(size, dtype=torch.bool)}
     mask = lower(trained, whole, 1 - survivors / size)["w"].tolist()
-    edges = {(j, size): Fraction(weight) for j, weight in enumerate(weights)}
-    kept = frozenset(edge for edge, keep in zip(edges, mask, strict=True) if keep)
-    chain = random_subnetwork(rng, [size, 1], bias=False, linear=True)
-    subnetwork = Subnetwork(replace(chain.dag, weights=edges), kept, sgd)
+    kept = [j for j in range(size) if mask[j]]
+    subnetwork = linear_model(weights, kept, rate)
     gaps = differences(subnetwork, [batch] * steps)
     alpha, beta = own**2 / (size + 1), shared**2 / (size + 1)
     least = min(
-        squared_distance(alpha, beta, survivors, Fraction(sum(pruned)), sgd, steps)
+        squared_distance(alpha, beta, survivors, Fraction(sum(pruned)), rate, steps)
         for pruned in combinations(weights, size - survivors)
     )
     total = sum((gap * gap for gap in gaps), Fraction(0))
-    return ExactSides((total,), (least,), f"{weights}, {kept}")
+    return ExactSides((total,), (least,), f"{weights}, kept {kept}")

@@ -31,7 +31,7 @@ import numpy as np
 
 from theory.affine_steps import Quadratic, at_rest, identity, zeros
 from theory.claim import ExactSides
-from theory.exact import Edge
+from theory.exact import Edge, RationalDag
 from theory.gradient_descent import Sgd
 from theory.rational_training import (
     Batch,
@@ -98,10 +98,8 @@ def forcing(rng: Random) -> ExactSides:
 def forcing_at_rest(rng: Random) -> ExactSides:
     """Return e_T, and what the pruned weights would push if they stayed as at k."""
     subnetwork, order = _linear(rng)
-    left, right = (
-        differences(subnetwork, order),
-        forced(subnetwork, order, moving=False),
-    )
+    left = differences(subnetwork, order)
+    right = forced(subnetwork, order, moving=False)
     return ExactSides(tuple(left), tuple(right), str(subnetwork))
 
 
@@ -139,20 +137,15 @@ def later_before_the_minimum(rng: Random) -> ExactSides:
 
     The dense run still moves at k, and its pruned weight changes its sign.
     """
-    target = Fraction(-rng.randint(1, 3))
+    last = [Fraction(0), Fraction(-rng.randint(1, 3))]
     sides = [[1, 0], [0, 1], [1, 1]]
-    batch = [fitting([Fraction(x) for x in row], [0, target]) for row in sides]
-    chain = random_subnetwork(rng, [2, 1], bias=False, linear=True)
-    weights = {(0, 2): Fraction(0), (1, 2): Fraction(rng.randint(1, 3))}
-    own = Subnetwork(
-        replace(chain.dag, weights=weights), frozenset({(0, 2)}), Sgd(Fraction(3, 4))
-    )
+    batch = [fitting([Fraction(x) for x in row], last) for row in sides]
+    own = linear_model([0, rng.randint(1, 3)], [0], Fraction(3, 4))
     dense = own.dense.states([batch] * STEPS)
     squares = []
     for left in range(STEPS + 1):
         start = {e: dense[STEPS - left].weights[e] for e in own.dag.weights}
-        rewound = replace(own, dag=replace(own.dag, weights=start))
-        end = rewound.train([batch] * left)
+        end = own.at(start).train([batch] * left)
         squares.append(squared_distance(dense[-1].weights, end, own.kept))
     return ExactSides(tuple(squares), tuple(accumulate(squares, max)), str(own))
 
@@ -172,7 +165,7 @@ def _growing(subnetwork: Subnetwork, batch: Batch, rate: Fraction) -> ExactSides
 
 def _linear(rng: Random) -> tuple[Subnetwork, list[Batch]]:
     widths = [rng.randint(2, 4), 1]
-    subnetwork = random_subnetwork(rng, widths, bias=False, linear=True)
+    subnetwork = random_subnetwork(rng, widths, bias=False)
     order = random_batches(rng, widths, rng.randint(1, 4), rng.randint(1, 2))
     return subnetwork, order
 
@@ -183,6 +176,22 @@ def _fitted(rng: Random) -> tuple[Subnetwork, Batch]:
     weights = [subnetwork.dag.weights[e] for e in sorted(subnetwork.dag.weights)]
     samples = [sample for batch in order for sample in batch]
     return subnetwork, [fitting(list(s.inputs.values()), weights) for s in samples]
+
+
+def linear_model(
+    weights: Sequence[int], kept: Sequence[int], rate: Fraction
+) -> Subnetwork:
+    """Return a linear model of one output, some inputs kept, under plain descent."""
+    size, one, nought = len(weights), Fraction(1), Fraction(0)
+    dag = RationalDag(
+        weights={(j, size): Fraction(weight) for j, weight in enumerate(weights)},
+        biases={},
+        slopes=(one,) * (size + 1),
+        inputs=dict.fromkeys(range(size), one),
+        linear=(nought,) * (size + 1),
+        quadratic=(one,) * (size + 1),
+    )
+    return Subnetwork(dag, frozenset((j, size) for j in kept), Sgd(rate))
 
 
 def fitting(inputs: Sequence[Fraction], weights: Sequence[int | Fraction]) -> Sample:

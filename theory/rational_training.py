@@ -58,6 +58,10 @@ class Subnetwork:
         """The whole network: m = 1."""
         return replace(self, kept=frozenset(self.dag.weights))
 
+    def at(self, weights: Mapping[Edge, Fraction]) -> "Subnetwork":
+        """Return the same subnetwork with other weights W_k, biases excepted."""
+        return replace(self, dag=replace(self.dag, weights=dict(weights)))
+
     @property
     def pruned(self) -> list[Edge]:
         """The edges that are not kept."""
@@ -152,24 +156,23 @@ def squared_distance(
 
 
 def random_subnetwork(
-    rng: Random, widths: Sequence[int], *, bias: bool = True, linear: bool = False
+    rng: Random, widths: Sequence[int], *, bias: bool = True
 ) -> Subnetwork:
     """Return a chain with weights in -1, -1/2, ..., 1, a random mask and optimiser.
 
-    At least one edge is kept and one pruned.
+    At least one edge is kept and one pruned. Hidden units are leaky ReLUs of slope 0 or
+    1/3, outputs are linear.
 
     Args:
         rng: where all choices come from.
         widths: units of each layer, from the inputs to the outputs.
         bias: whether units other than the inputs have one.
-        linear: the identity in place of the leaky ReLUs (slopes 0 or 1/3) of the
-            hidden units; outputs always have it.
     """
     layers = units(widths)
     edges = [(i, j) for a, b in pairwise(layers) for i in a for j in b]
     biased = [j for layer in layers[1:] for j in layer if bias]
     one, half, size = Fraction(1), Fraction(1, 2), sum(widths)
-    slopes = [one if linear else rng.choice([0 * one, one / 3]) for _ in range(size)]
+    slopes = [rng.choice([0 * one, one / 3]) for _ in range(size)]
     for j in layers[-1]:
         slopes[j] = one
     dag = RationalDag(

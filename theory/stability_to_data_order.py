@@ -126,7 +126,7 @@ def fork_of_the_dense_run(rng: Random) -> ExactSides:
 def moments(rng: Random) -> ExactSides:
     """Return the mean of d^2 over all pairs of orders, and 2 tr C by the recursion."""
     widths = [rng.randint(2, 3), 1]
-    subnetwork = random_subnetwork(rng, widths, bias=False, linear=True)
+    subnetwork = random_subnetwork(rng, widths, bias=False)
     batches = random_batches(rng, widths, 2, rng.randint(1, 2))
     ends = forked_runs.ends(subnetwork, batches, _with_replacement())
     kept = sorted(i for i, _ in subnetwork.kept)

@@ -121,8 +121,7 @@ def _harmless(
     own = replace(subnetwork, kept=frozenset(e for e in edges if e[0] != 0))
     trained = own.dense.train(silent)
     if not rewind:
-        weights = {edge: trained[edge] for edge in edges}
-        own = replace(own, dag=replace(own.dag, weights=weights))
+        own = own.at({edge: trained[edge] for edge in edges})
     other = own.train(silent[::-1] if reverse else silent)
     where = edges if everywhere else sorted(own.kept)
     squared = squared_distance(trained, other, where)
@@ -159,10 +158,8 @@ def _case(rng: Random, widths: list[int]) -> tuple[Subnetwork, list[Batch]]:
 
 def _deleted(subnetwork: Subnetwork, order: list[Batch]) -> Point:
     """Return weights trained in the graph without the pruned edges; 0 for those."""
-    dag = subnetwork.dag
-    left = {edge: dag.weights[edge] for edge in subnetwork.kept}
-    network = replace(subnetwork, dag=replace(dag, weights=left)).dense
-    trained = network.train(order)
+    left = {edge: subnetwork.dag.weights[edge] for edge in subnetwork.kept}
+    trained = subnetwork.at(left).dense.train(order)
     trained |= dict.fromkeys(subnetwork.pruned, Fraction(0))
     return trained
 
