@@ -71,16 +71,19 @@ def shares(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def limits(table: pd.DataFrame, stage: str = "final") -> pd.DataFrame:
+def limits(
+    table: pd.DataFrame, stage: str = "final", noise: str = "final"
+) -> pd.DataFrame:
     """Return a row for each network trained, a column for each prediction and reading.
 
-    In %, at epsilon itself; of the Hessian with max(eigenvalue, 0), but for survivors
-    re-optimised where there is the Gauss-Newton matrix only. Means over random
-    subspaces. Index: KEYS.
+    In %, at the epsilon of the stage `noise`; of the Hessian with max(eigenvalue, 0),
+    but for survivors re-optimised where there is the Gauss-Newton matrix only. Means
+    over random subspaces. Index: KEYS.
     """
     rows = shares(table)
     rows = rows[(rows["factor"] == 1) & (rows["treatment"] != "absolute")]
-    rows = rows[(rows["stage"] == stage) | rows["matrix"].isna()]
+    chosen = (rows["stage"] == stage) & (rows["noise"] == noise)
+    rows = rows[chosen | rows["matrix"].isna()]
     rows = rows.assign(reading=rows["reading"].str.removesuffix(", last"))
     keys = [*KEYS, "reading"]
     other = rows["matrix"] == "gauss-newton"
@@ -119,8 +122,8 @@ def power(value: float) -> str:
 def nearer(wide: pd.DataFrame, form: str, reading: str) -> Interval:
     """Return how much nearer to a reading a form is than paper C's, in points.
 
-    |paper - reading| - |form - reading|, the mean over seeds of each network and
-    lambda, which are the independent samples.
+    |paper - reading| - |form - reading|, the mean over seeds of each pair of network
+    and lambda. Pairs share seeds and architectures: the interval is of their spread.
     """
     gain = (wide["paper"] - wide[reading]).abs() - (wide[form] - wide[reading]).abs()
     return Interval.of(gain.groupby(level=KEYS[:-1]).mean())

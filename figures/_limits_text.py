@@ -2,7 +2,15 @@
 
 import pandas as pd
 
-from figures._limits import KEYS, MEASURED, PREDICTED, Interval, nearer, shares
+from figures._limits import (
+    KEYS,
+    MEASURED,
+    PREDICTED,
+    Interval,
+    limits,
+    nearer,
+    shares,
+)
 
 SHORT = {"paper": "paper", "exact": "exact", "orthogonal": "survivors"}
 
@@ -25,18 +33,20 @@ def distances(wide: pd.DataFrame, readings: dict[str, str]) -> str:
         means = " / ".join(
             f"{(own[form] - own[reading]).abs().mean():.1f}" for form in PREDICTED
         )
-        gain = nearer(own, "orthogonal", reading)
-        parts.append(f"{title} {means}, gain {gain.text(1, '+')}")
+        gains = " and ".join(
+            nearer(own, form, reading).text(1, "+") for form in ("exact", "orthogonal")
+        )
+        parts.append(f"{title} {means}, gains {gains}")
     return (
         "Mean distance of the three forms (paper's, exact for random subspaces, exact "
-        "for survivors) from each reading in points, and the gain of the last over the "
-        "paper's with the 95\\,\\% interval of Student's $t$ over pairs of network and "
-        f"$\\lambda$: {'; '.join(parts)}."
+        "for survivors) from each reading in points, and the gains of the last two "
+        "with the interval of Student's $t$ over pairs of network and $\\lambda$, "
+        f"which share seeds and architectures: {'; '.join(parts)}."
     )
 
 
 def strengths(wide: pd.DataFrame) -> str:
-    """Return how far readings are from the survivors' limit without and with l1."""
+    """Return how far readings are from paper C's limit without and with l1."""
     values = wide.index.get_level_values("strength")
     parts = []
     for title, rows in (("without", wide[values == 0]), ("with", wide[values > 0])):
@@ -48,20 +58,35 @@ def strengths(wide: pd.DataFrame) -> str:
     return f"The paper's form minus the reading, in points: {'; '.join(parts)}."
 
 
-def checkpoint(wide: pd.DataFrame, early: pd.DataFrame) -> str:
-    """Return how far the early prediction is from the last one."""
-    parts = []
-    for form in ("paper", "orthogonal"):
-        gap = _cells(early[form] - wide[form])
-        parts.append(f"{SHORT[form]} {Interval.of(gap).text(1, '+')}")
-    rank = early["orthogonal"].corr(wide["orthogonal"], method="spearman")
+def minimum(table: pd.DataFrame) -> str:
+    """Return how far the trained weights are from a minimum."""
+    found = table.drop_duplicates(KEYS).set_index(KEYS)["descent"].dropna()
     return (
-        "Predicted after a tenth of the training minus at its end, in points: "
-        f"{', '.join(parts)} (rank correlation over trainings {rank:.2f})."
+        "The trained weights are no exact minimum: a Newton step along stiff "
+        f"directions would gain {found.min():.1f} to {found.max():.1f} $\\varepsilon$ "
+        f"(median {found.median():.1f}), which the model leaves out."
     )
 
 
-def epsilons(table: pd.DataFrame) -> str:
+def checkpoint(table: pd.DataFrame) -> str:
+    """Return how far the early prediction is from the last one, at both epsilons."""
+    wide, parts = limits(table), []
+    for noise in ("early", "final"):
+        early = limits(table, "early", noise)
+        gaps = {f: _cells(early[f] - wide[f]) for f in ("paper", "orthogonal")}
+        texts = (f"{SHORT[f]} {Interval.of(g).text(1, '+')}" for f, g in gaps.items())
+        parts.append(", ".join(texts))
+    first = table[table["stage"] == "early"].drop_duplicates([*KEYS, "noise"])
+    noises = first.pivot_table(index=KEYS, columns="noise", values="epsilon")
+    ratio = noises["early"] / noises["final"]
+    return (
+        "Predicted after a tenth of the training minus at its end, in points: "
+        f"{parts[0]} with the $\\varepsilon$ of then, {ratio.min():.1f} to "
+        f"{ratio.max():.1f} times the last one; {parts[1]} with the last one."
+    )
+
+
+def sensitivity(table: pd.DataFrame) -> str:
     """Return what other values of epsilon do, and other treatments of eigenvalues."""
     rows = shares(table[table["stage"] == "final"])
     rows = rows.assign(reading=rows["reading"].str.removesuffix(", last"))
@@ -73,7 +98,7 @@ def epsilons(table: pd.DataFrame) -> str:
             f"{name} {_change(rows[usual | rows['matrix'].isna()], name, factor):+.1f}"
             for name in names
         )
-        parts.append(f"$\\epsilon\\times{factor:g}$ {', '.join(moved)}")
+        parts.append(f"$\\varepsilon\\times{factor:g}$ {', '.join(moved)}")
     here = rows["factor"] == 1
     for title, other in (
         ("$|\\mu|$ in place of $\\max(\\mu, 0)$", rows["treatment"] == "absolute"),

@@ -11,7 +11,7 @@ from figures._stability import legend
 from figures.common import PAGE, Tables
 
 CASE = "mlp-digits"
-COLOURS = {("start", False): "C7", ("final", False): "C1", ("final", True): "C0"}
+COLOURS = {("start", False): "C7", ("final", False): "C2", ("final", True): "C3"}
 """By the stage, and whether l1 was there."""
 MARKERS = {("start", False): "*", ("final", False): "s", ("final", True): "D"}
 

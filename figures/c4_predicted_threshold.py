@@ -61,7 +61,7 @@ def caption(tables: Tables) -> str:
         "Global one-shot magnitude pruning of small networks on digits: training loss "
         "and test accuracy of the pruned network as it is, means of "
         f"{seeds} trainings each, bands their range. Vertical lines: limits predicted "
-        "from the Hessian of the dense network, bands their range. Ticks above the "
+        "from the Hessian of the dense network, bands their range. Markers above the "
         "axis: what can be removed if the survivors are re-optimised in the quadratic "
         "model, or trained. Dotted: $L(w^*) + \\epsilon$. Predicted (paper's form and "
         "exact, survivors) and measured, in \\% of the weights: "

@@ -17,6 +17,7 @@ def row(seed: int, reading: str, removed: int, **others: object) -> dict[str, ob
         "seed": seed,
         "prunable": 50,
         "stage": "final",
+        "noise": "final",
         "kind": "predicted",
         "reading": reading,
         "matrix": "hessian",
@@ -39,6 +40,7 @@ def table() -> pd.DataFrame:
             row(seed, "paper", 4, factor=4.0),
             row(seed, "paper", 35, matrix="gauss-newton"),
             row(seed, "paper", 20, stage="early"),
+            row(seed, "paper", 25, stage="early", noise="early"),
             row(seed, "re-optimised", 38, kind="measured", matrix="gauss-newton"),
             row(seed, "random subspace", 40, kind="measured"),
             row(seed, "random subspace", 42, kind="measured", draw=1),
@@ -57,6 +59,7 @@ def test_limits() -> None:
     assert wide["one-shot loss"].tolist() == [18.0, 18.0]
     assert wide["one-shot loss, first"].tolist() == [10.0, 10.0]
     assert limits(table(), "early")["paper"].tolist() == [40.0, 40.0]
+    assert limits(table(), "early", "early")["paper"].tolist() == [50.0, 50.0]
 
 
 def test_the_hessians_own_reading_goes_first() -> None:

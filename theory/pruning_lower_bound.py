@@ -9,7 +9,8 @@ the statistical dimension of the cone from w^k into S; T and s0 as in the claim
    k-dimensional subspace through w^k meets S with a probability of at most eta: so
    k / D >= 1 - delta / D must remain, but for a / sqrt(D). (Approximate kinematic
    formula. The survivors' subspace lies in a hyperplane, where the cone is no larger:
-   for it the same holds to within 1 / D, see `pruning-upper-bound`.)
+   for it the same holds to within 1 / D if eigenvectors have no preferred coordinates,
+   see `pruning-upper-bound`; else fewer survivors can be enough.)
 2. Paper C computes 1 - T(R^2) / D in place of it. As T(R^2) <= delta (proved in
    `exact-statistical-dimension`), this is never below 1 - delta / D: it is no lower
    bound of what must remain, and the gap does not vanish with D. Where 99 % of the
