@@ -116,7 +116,7 @@ def _early(ax: Axes, wide: pd.DataFrame, early: dict[str, pd.DataFrame]) -> None
                 ms=3.5 if noise == "early" else 2.0,
                 mfc="none" if noise == "early" else colour,
                 ls="",
-                label=f"{title}, {noise} $\\varepsilon$",
+                label=title,
             )
     ax.set_xlabel("limit at the end of training (%)")
     ax.set_ylabel("limit at 10 % of it (%)")

@@ -22,9 +22,9 @@ def test_the_size_of_a_layer_is_that_of_its_weight() -> None:
 
 
 @pytest.mark.parametrize("rule", [exponential, linear])
-@given(density=st.floats(1e-3, 1), steps=st.integers(1, 30))
+@given(density=st.floats(1e-3, 1), steps=st.integers(1, 30), size=st.integers(1, 10**9))
 def test_the_schedule_in_closed_form_at_every_step(
-    rule: type[exponential], density: float, steps: int
+    rule: type[exponential], density: float, steps: int, size: int
 ) -> None:
     found = schedule(density, steps, rule)
     assert len(found) == steps and found[-1] == density
@@ -33,7 +33,10 @@ def test_the_schedule_in_closed_form_at_every_step(
         if rule is linear:
             closed = 1 - (1 - density) * k / steps
         assert value == pytest.approx(closed, abs=1e-15)
-    assert all(a >= b for a, b in pairwise([1.0, *found]))
+    # Sums of the linear rule can rise by the last bit where it falls by less than one;
+    # what is kept never does: all such densities are within 1e-14 of 1.
+    assert all(a >= b - 2.0**-52 for a, b in pairwise([1.0, *found]))
+    assert all(kept(size, a) >= kept(size, b) for a, b in pairwise([1.0, *found]))
 
 
 def test_counts_follow_the_schedule() -> None:
