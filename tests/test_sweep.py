@@ -49,7 +49,7 @@ def test_kill_9_in_the_middle_then_only_the_missing(checkout: Checkout) -> None:
 
 def test_control_c_keeps_the_records_and_says_how_to_go_on(checkout: Checkout) -> None:
     checkout.replace("toy", *SIXTEEN)
-    process = checkout.start("run", "--workers", "2", TOY_SLEEP="0.3")
+    process = checkout.start("run", "--workers", "2", TOY_SLEEP="1.5")
     wait_for_records(checkout, 2)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: workers as well
     output, _ = process.communicate(timeout=60)
