@@ -102,6 +102,7 @@ def test_every_claim_names_itself_its_source_and_its_hypotheses(module: object) 
     statement = str(module.__doc__)
     assert re.match(rf"Claim `{claim.label}` \(paper [ABC], ", statement)
     assert re.search(r"arXiv \d{4}\.\d{4,5}", claim.source)
+    assert claim.title.isascii(), "the paper's table of claims is set by plain LaTeX"
     assert claim.assumptions and claim.checks and claim.controls
     assert any(check.bound == 0.0 for check in claim.checks) or claim.label == (
         "layer-size-scaling"  # a corollary; its exact form is network-conservation

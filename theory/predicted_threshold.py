@@ -156,7 +156,7 @@ def eigenvalues_alone(rng: Random) -> ExactSides:
 
 CLAIM = Claim(
     label="predicted-threshold",
-    title="The limits speak of re-optimised survivors, and of H, w and ε in one ratio",
+    title="The limits speak of re-optimised survivors, and know no unit of the weights",
     statement="n_a ≤ n_b, n_C ≤ n_E; n(c·w, t·H/c², t·ε) = n(w, H, ε) for all four; "
     "none grows as ε falls; |λ| allows no more than max(λ, 0), and that no more than λ",
     source="Zhang et al. 2024, arXiv 2306.05857, section 5; statements: ours",

@@ -156,7 +156,7 @@ def _limit(weights: Sequence[int], axes: Sequence[Fraction]) -> int:
 
 CLAIM = Claim(
     label="pruning-lower-bound",
-    title="Fewer than D − δ parameters do not suffice; paper C's form is no such bound",
+    title="Too few parameters do not suffice; paper C's form is no such bound",
     statement="k ≤ D − δ − √(8 log(4/η) D) ⇒ P ≤ η; Σ r_i²/(R² + r_i²) ≤ δ; "
     "R² = Σ of the n smallest squares is least of all masks of n",
     source="Zhang et al. 2024, arXiv 2306.05857, section 3; 2 and 4: ours",

@@ -174,7 +174,7 @@ def other_masks(rng: Random) -> ExactSides:
 
 CLAIM = Claim(
     label="pruning-upper-bound",
-    title="D − δ parameters suffice for a random subspace, not for the survivors",
+    title="What suffices for a random subspace does not for the survivors",
     statement="k ≥ D − δ + √(8 log(4/η) D) ⇒ P ≥ 1 − η; survivors: "
     "½ w_P′(H_PP − H_PK H_KK⁻¹ H_KP) w_P ≤ ε, threshold |P| ≈ 1 + δ(C ∩ v^⊥)",
     source="Zhang et al. 2024, arXiv 2306.05857, section 4; 2 and 3: ours",
