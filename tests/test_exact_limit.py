@@ -1,33 +1,8 @@
 """The claim on the exact dimension, in the order: identity, families, controls."""
 
 from random import Random
-from typing import Any
-
-import pytest
-from claim_families import assert_reproducible
-from hypothesis import given
-from strategies import sources
 
 from theory import exact_limit
-from theory.exact_limit import CLAIM
-from theory.ledger import COUNTER_EXAMPLE
-
-
-@pytest.mark.parametrize("check", CLAIM.checks, ids=lambda check: check.family)
-@given(rng=sources())
-def test_every_check_holds(check: Any, rng: Random) -> None:
-    assert check.draw(rng).defect() <= check.bound
-
-
-@pytest.mark.parametrize("family", [*CLAIM.checks, *CLAIM.controls])
-def test_every_family_is_reproducible(family: Any) -> None:
-    assert_reproducible(family.draw)
-
-
-@pytest.mark.parametrize("control", CLAIM.controls, ids=lambda c: c.dropped)
-def test_every_control_has_a_counter_example(control: Any) -> None:
-    defects = [control.draw(Random(seed)).defect() for seed in range(100)]
-    assert max(defects) > COUNTER_EXAMPLE
 
 
 def test_the_heuristic_in_two_steps_is_the_trace() -> None:

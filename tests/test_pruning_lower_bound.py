@@ -2,33 +2,10 @@
 
 from fractions import Fraction
 from random import Random
-from typing import Any
 
 import pytest
-from claim_families import assert_reproducible
-from hypothesis import given
-from strategies import sources
 
 from theory import pruning_lower_bound
-from theory.ledger import COUNTER_EXAMPLE
-from theory.pruning_lower_bound import CLAIM
-
-
-@pytest.mark.parametrize("check", CLAIM.checks, ids=lambda check: check.family)
-@given(rng=sources())
-def test_every_check_holds(check: Any, rng: Random) -> None:
-    assert check.draw(rng).defect() <= check.bound
-
-
-@pytest.mark.parametrize("family", [*CLAIM.checks, *CLAIM.controls])
-def test_every_family_is_reproducible(family: Any) -> None:
-    assert_reproducible(family.draw)
-
-
-@pytest.mark.parametrize("control", CLAIM.controls, ids=lambda c: c.dropped)
-def test_every_control_has_a_counter_example(control: Any) -> None:
-    defects = [control.draw(Random(seed)).defect() for seed in range(60)]
-    assert max(defects) > COUNTER_EXAMPLE
 
 
 def test_masks_compare_the_least_square_and_the_best_dimension() -> None:
