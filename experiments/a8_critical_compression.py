@@ -85,9 +85,10 @@ def _grid(
 
 GRID = {
     "default": (
-        *_grid(1, (*SMALL, "vgg11", "fc5"), ("small_vgg",), 10),
+        *_grid(1, (*SMALL, "vgg11", "fc5"), SMALL, 10),
         *(
-            Config("small_vgg", score, steps=100, double=True)
+            Config(name, score, steps=100, double=True)
+            for name in SMALL
             for score in ("random", "grasp", "taylor_fo", "saliency")
         ),
     ),
@@ -97,6 +98,13 @@ GRID = {
             Config(name, score, steps=100, double=True, seed=seed)
             for name in SMALL
             for score in ("random", "grasp", "taylor_fo", "saliency")
+            for seed in range(3)
+        ),
+        *(
+            Config(name, score, steps=100, seed=seed)
+            for name in BUILDERS
+            if name not in SMALL
+            for score in SCORES
             for seed in range(3)
         ),
     ),
