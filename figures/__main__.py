@@ -7,13 +7,14 @@ import matplotlib
 import tyro
 
 from experiments.store import write_atomic
-from figures import common, evidence
+from figures import common, evidence, limit_tables
 
 
 def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()) -> None:
     """Draw figures as PDF and PNG from the committed tables, and write the captions.
 
-    With all figures comes the list of what is fragile in the published evidence.
+    With all figures come the list of what is fragile in the published evidence, and
+    the rows of the paper's tables of pruning limits.
 
     Args:
         names: which figures; all of them if none is named.
@@ -30,9 +31,13 @@ def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()) -> None:
         write_atomic(common.GENERATED / f"{name}.tex", caption.encode())
         print(f"{name}: figures/output/{name}.pdf and .png")
     if not names:
-        points = evidence.evidence(tables) + "\n"
-        write_atomic(common.GENERATED / "evidence.tex", points.encode())
-        print("evidence: paper/generated/evidence.tex")
+        for name, text in (
+            ("evidence", evidence.evidence(tables)),
+            ("thresholds", limit_tables.thresholds(tables)),
+            ("distances", limit_tables.distances(tables)),
+        ):
+            write_atomic(common.GENERATED / f"{name}.tex", f"{text}\n".encode())
+            print(f"{name}: paper/generated/{name}.tex")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def bound(tables: Tables) -> str:
         f"one: in no case of four model spectra above the exact dimension, and below "
         f"it by {worst['gap']:.0f} per cent of the parameters at most "
         f"({worst['spectrum']} spectrum, distance {worst['radius']:.2g}). In "
-        f"{len(trained)} pairs of a small trained network and $\\lambda$ the exact "
+        f"{len(trained)} pairs of a trained network and $\\lambda$ the exact "
         f"limit allows {trained.min():.1f} to {trained.max():.1f} points more to go."
     )
 
@@ -42,7 +42,7 @@ def reading(tables: Tables) -> str:
         "free; what is measured beside it is the accuracy of the pruned weights as "
         "they are. The authors prune networks trained with an $\\ell_1$ term only. Of "
         f"{paper['case'].nunique()} small networks of ours, {paper['seed'].nunique()} "
-        "seeds each, the limit in the published form ($|\\lambda_i|$) and that reading "
+        "seeds each, the limit in the published form ($|\\mu_i|$) and that reading "
         f"are {predicted[True]:.0f} and {found[True]:.0f} per cent with such a term, "
         f"{predicted[False]:.0f} and {found[False]:.0f} without."
     )

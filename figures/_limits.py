@@ -32,6 +32,14 @@ MEASURED = {
     "one-shot accuracy": ("one-shot, accuracy (d)", "C4", "P"),
 }
 """Title, colour and marker of each reading; of (a) and (d) the last that holds."""
+READINGS = {
+    "random subspace": "random subspaces",
+    "re-optimised": "(b) re-optimised",
+    "retrained": "(c) retrained",
+    "one-shot loss": "(a) loss",
+    "one-shot accuracy": "(d) accuracy",
+}
+"""By what it is nearest to: titles of the readings that a form can be near to."""
 
 KEYS = ["architecture", "dataset", "strength", "seed"]
 """Of a trained network."""
@@ -72,13 +80,16 @@ def shares(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def limits(
-    table: pd.DataFrame, stage: str = "final", noise: str = "final"
+    table: pd.DataFrame,
+    stage: str = "final",
+    noise: str = "final",
+    column: str = "share",
 ) -> pd.DataFrame:
     """Return a row for each network trained, a column for each prediction and reading.
 
     In %, at the epsilon of the stage `noise`; of the Hessian with max(eigenvalue, 0),
     but for survivors re-optimised where there is the Gauss-Newton matrix only. Means
-    over random subspaces. Index: KEYS.
+    over random subspaces. Index: KEYS. `column` is one of those of `shares`.
     """
     rows = shares(table)
     rows = rows[(rows["factor"] == 1) & (rows["treatment"] != "absolute")]
@@ -90,7 +101,7 @@ def limits(
     known = pd.MultiIndex.from_frame(rows.loc[~other, keys])
     doubled = pd.MultiIndex.from_frame(rows[keys]).isin(known)
     rows = rows[~(other & doubled)]
-    wide = rows.pivot_table(index=KEYS, columns="reading", values="share")
+    wide = rows.pivot_table(index=KEYS, columns="reading", values=column)
     return wide.rename_axis(columns=None)
 
 

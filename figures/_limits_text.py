@@ -2,15 +2,7 @@
 
 import pandas as pd
 
-from figures._limits import (
-    KEYS,
-    MEASURED,
-    PREDICTED,
-    Interval,
-    limits,
-    nearer,
-    shares,
-)
+from figures._limits import KEYS, Interval, limits, shares
 
 SHORT = {"paper": "paper", "exact": "exact", "orthogonal": "survivors"}
 
@@ -23,39 +15,6 @@ def samples(wide: pd.DataFrame) -> str:
         f"{nets} networks, {cells} pairs of network and $\\lambda$, {len(wide)} "
         "trainings."
     )
-
-
-def distances(wide: pd.DataFrame, readings: dict[str, str]) -> str:
-    """Return the mean distance of each form from each reading, and which is nearer."""
-    parts = []
-    for reading, title in readings.items():
-        own = wide.dropna(subset=[reading])
-        means = " / ".join(
-            f"{(own[form] - own[reading]).abs().mean():.1f}" for form in PREDICTED
-        )
-        gains = " and ".join(
-            nearer(own, form, reading).text(1, "+") for form in ("exact", "orthogonal")
-        )
-        parts.append(f"{title} {means}, gains {gains}")
-    return (
-        "Mean distance of the three forms (paper's, exact for random subspaces, exact "
-        "for survivors) from each reading in points, and the gains of the last two "
-        "with the interval of Student's $t$ over pairs of network and $\\lambda$, "
-        f"which share seeds and architectures: {'; '.join(parts)}."
-    )
-
-
-def strengths(wide: pd.DataFrame) -> str:
-    """Return how far readings are from paper C's limit without and with l1."""
-    values = wide.index.get_level_values("strength")
-    parts = []
-    for title, rows in (("without", wide[values == 0]), ("with", wide[values > 0])):
-        found = (
-            f"{name} {Interval.of(_cells(rows['paper'] - rows[name])).text(1, '+')}"
-            for name in MEASURED
-        )
-        parts.append(f"{title} $\\ell_1$ {', '.join(found)}")
-    return f"The paper's form minus the reading, in points: {'; '.join(parts)}."
 
 
 def minimum(table: pd.DataFrame) -> str:

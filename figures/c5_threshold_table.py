@@ -7,18 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import _limits_text as _text
-from figures._limits import MEASURED, PREDICTED, limits, nearer, settings
+from figures._limits import MEASURED, PREDICTED, READINGS, limits, nearer, settings
 from figures._stability import legend
 from figures.common import PAGE, Tables
 
-READINGS = {
-    "random subspace": "random subspaces",
-    "re-optimised": "(b) re-optimised",
-    "retrained": "(c) retrained",
-    "one-shot loss": "(a) loss",
-    "one-shot accuracy": "(d) accuracy",
-}
-"""By what it is nearest to: titles of the readings that a form can be near to."""
 STEP = 0.11
 """Between the markers of one network, its place being 1."""
 
@@ -138,7 +130,6 @@ def caption(tables: Tables) -> str:
         "the exact forms are than the paper's, with the 95\\,\\% interval. Below "
         "right: checkpoints, open with the $\\varepsilon$ of then, filled with the "
         "last one. "
-        f"{_text.distances(wide, READINGS)} {_text.strengths(wide)} "
         f"{_text.checkpoint(table)} {_text.sensitivity(table)} "
         "The authors' table is known as a picture only."
     )

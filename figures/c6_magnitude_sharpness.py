@@ -10,7 +10,7 @@ from figures._limits import MEASURED, PREDICTED, limits, power, strength
 from figures._stability import legend
 from figures.common import PAGE, Tables
 
-LINES = PREDICTED | {"re-optimised": MEASURED["re-optimised"]}
+LINES = (*PREDICTED, "re-optimised")
 SHARES = {0.05: "gradual, 5 % a cycle", 0.2: "gradual, 20 % a cycle"}
 
 
@@ -39,11 +39,10 @@ def _share(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _scales(ax: Axes, rows: pd.DataFrame) -> None:
     """Draw limits against weights times t; curvature times c is t = sqrt(c)."""
-    for name, (title, colour, marker) in LINES.items():
+    for name in LINES:
         own = _share(rows[rows["reading"] == name]).groupby("scale")["percent"]
-        x = np.sqrt(own.mean().index.to_numpy())
-        ax.plot(x, own.mean(), color=colour, marker=marker, ms=2.5, label=title)
-        ax.fill_between(x, own.min(), own.max(), color=colour, alpha=0.2, lw=0)
+        found = own.agg(["mean", "min", "max"])
+        _band(ax, np.sqrt(found.index.to_numpy()), found, name)
     ax.set_xscale("log", base=2)
     ax.set_xlabel("weights, or $\\sqrt{\\mathrm{curvature}}$, times (1)")
 
@@ -51,17 +50,21 @@ def _scales(ax: Axes, rows: pd.DataFrame) -> None:
 def _sweep(ax: Axes, wide: pd.DataFrame) -> None:
     """Draw limits and readings of the MLP against lambda."""
     own = wide.xs("mlp", level="architecture")
-    for name, (title, colour, marker) in (PREDICTED | MEASURED).items():
-        values = own[name].groupby(level="strength")
-        places = np.arange(len(values))
-        ax.plot(places, values.mean(), color=colour, marker=marker, ms=2.5, label=title)
-        ax.fill_between(
-            places, values.min(), values.max(), color=colour, alpha=0.2, lw=0
-        )
+    for name in PREDICTED | MEASURED:
+        values = own[name].groupby(level="strength").agg(["mean", "min", "max"])
+        _band(ax, np.arange(len(values)), values, name)
     found = [float(str(v)) for v in own.index.unique(level="strength").sort_values()]
     ax.set_xticks(range(len(found)), [f"${power(v)}$" for v in found])
     ax.set_xlabel("$\\lambda$ ($\\ell_1$ strength)")
     ax.set_title("sweep of $\\lambda$")
+
+
+def _band(ax: Axes, x: np.ndarray, values: pd.DataFrame, name: str) -> None:
+    """Draw the mean over seeds and the range; predictions are hollow."""
+    title, colour, marker = (PREDICTED | MEASURED)[name]
+    face = "white" if name in PREDICTED else colour
+    ax.plot(x, values["mean"], color=colour, marker=marker, mfc=face, ms=3, label=title)
+    ax.fill_between(x, values["min"], values["max"], color=colour, alpha=0.2, lw=0)
 
 
 def _cycles(ax: Axes, table: pd.DataFrame, wide: pd.DataFrame) -> None:
@@ -114,8 +117,9 @@ def caption(tables: Tables) -> str:
     table = tables["c6_magnitude_sharpness"]
     seeds = table["seed"].nunique()
     return (
-        "What moves the pruning limit (MLP 64-20-10 on digits). Left: the limits when "
-        "all weights are multiplied in the quadratic model; multiplying the Hessian "
+        "What moves the pruning limit (MLP 64-20-10 on digits); predictions are "
+        "hollow, measurements filled. Left: the limits when all weights are "
+        "multiplied in the quadratic model; multiplying the Hessian "
         "by $c$ is the same as multiplying the weights by $\\sqrt{c}$, or dividing "
         f"$\\epsilon$ by $c$. {_doubling(table)} Third: limits and readings against "
         "the strength of $\\ell_1$ in training. Right: pruning in cycles, each of "

@@ -86,8 +86,8 @@ def caption(tables: Tables) -> str:
         "Error against Hessian-vector products for five networks on digits whose "
         rf"Hessian is known whole (claim \ref{{slq}}; $D = {sizes[0]}$, {dead} of them "
         "dead in the last). Trace: relative; density: Wasserstein-1 distance to the "
-        r"eigenvalues over their mean $|\lambda|$; limit: of paper C's removable "
-        "weights, relative, from $|\\lambda|$. Lines: median of the runs "
+        r"eigenvalues over their mean $|\mu|$; limit: of paper C's removable "
+        "weights, relative, from $|\\mu|$. Lines: median of the runs "
         f"({_runs(table)}), bands their range. Ours are "
         "Ritz values as they are, of Lanczos with re-orthogonalisation and dead "
         "parameters left out; paper C's procedure, written anew, smears runs of 125 "
@@ -195,5 +195,5 @@ def _fewer(limits: pd.DataFrame) -> str:
     return (
         f"Of all our choices of probes and products it holds it in {parts[0]} and in "
         f"{parts[1]}: of few steps the first half says too little of the error near "
-        r"$\lambda = 0$, and steps come before probes."
+        r"$\mu = 0$, and steps come before probes."
     )

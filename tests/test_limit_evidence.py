@@ -27,7 +27,7 @@ def test_the_bound() -> None:
     final = shares({"paper", "exact"}, "positive")
     pairs = {key[1:] for key in final}
     more = [mean(final["exact", *p]) - mean(final["paper", *p]) for p in pairs]
-    assert f"{len(pairs)} pairs of a small trained network" in text
+    assert f"{len(pairs)} pairs of a trained network" in text
     assert text.endswith(f"{min(more):.1f} to {max(more):.1f} points more to go.")
 
 

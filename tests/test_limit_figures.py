@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from figures import limit_tables
 from figures._limits import Interval, limits, nearer, power, settings, strength
 
 BLANK = float("nan")
@@ -92,3 +93,60 @@ def test_text() -> None:
     assert strength(2e-3) == "$\\lambda=2\\cdot10^{-3}$"
     assert Interval(1.25, -0.5, 3.0, 4).text() == "1.2 [-0.5, 3.0]"
     assert Interval(1.0, -0.5, 3.0, 4).text(0, "+") == "+1 [-0, +3]"
+
+
+def measured(**others: object) -> pd.DataFrame:
+    """The table above with the other readings: 25 of 50 weights."""
+    more = [
+        row(seed, reading, 25, matrix=BLANK, treatment=BLANK)
+        for seed in (0, 1)
+        for reading in ("retrained", "one-shot accuracy, last")
+    ]
+    more += [row(seed, "exact", 41) for seed in (0, 1)]
+    whole = pd.concat([table(), pd.DataFrame(more)], ignore_index=True)
+    return whole.assign(**others)
+
+
+def test_rows_of_thresholds() -> None:
+    alone = measured()[lambda t: t["seed"] == 0].assign(
+        architecture="fc5", dataset="mnist", low=20, high=45, strength=1e-4
+    )
+    text = limit_tables.thresholds({limit_tables.TABLE: pd.concat([alone, measured()])})
+    first, second = text.split("\n")
+    assert first.split(" & ") == [
+        "MLP, no $\\ell_1$",
+        "digits",
+        "50",
+        "2",
+        "$61.0_{60.0}^{62.0}$",
+        "$82.0_{82.0}^{82.0}$",
+        "$80.0_{80.0}^{80.0}$",
+        "$18.0_{18.0}^{18.0}$",
+        "$76.0_{76.0}^{76.0}$",
+        "$50.0_{50.0}^{50.0}$",
+        "$50.0_{50.0}^{50.0}$ \\\\",
+    ]
+    assert second.startswith(
+        "FC5, $\\lambda=10^{-4}$ & MNIST & 50 & 1 & $60.0_{40.0}^{90.0}$"
+    )
+
+
+def test_one_run_without_an_interval_has_no_ends() -> None:
+    alone = measured()[lambda t: t["seed"] == 0]
+    alone = alone[alone["reading"] != "exact"]
+    alone = pd.concat([alone, measured(strength=0.5)])
+    text = limit_tables.thresholds({limit_tables.TABLE: alone})
+    assert "& 1 & $60.0$ & -- & $80.0$ & $18.0$ &" in text
+
+
+def test_rows_of_distances() -> None:
+    other = measured(strength=0.5, removed=10)
+    whole = pd.concat([measured(), other], ignore_index=True)
+    text = limit_tables.distances({limit_tables.TABLE: whole})
+    cells = dict(line.split(" & ", 1) for line in text.split("\n"))
+    # re-optimised: from 76 paper is 16 and 14, exact 6, survivors 4; all equal with l1
+    found = cells["(b) re-optimised"].split(" & ")
+    assert found[:3] == ["7.5", "3.0", "2.0"]
+    assert found[3].startswith("$+4.5 [") and found[4].startswith("$+5.5 [")
+    assert found[5:] == ["$-15.0 [-15.0, -15.0]$", "$+0.0 [+0.0, +0.0]$ \\\\"]
+    assert cells["(a) loss"].split(" & ")[5] == "$+43.0 [+43.0, +43.0]$"

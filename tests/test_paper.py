@@ -14,9 +14,12 @@ def hand_typed_numbers(source: str) -> list[str]:
     r"""Numbers in LaTeX text that are no label, file, option, year or small index.
 
     Allowed: arguments of \cite, \label, \ref, \input, \includegraphics, \url and of
-    the preamble's commands, lengths; in mathematics the single digits 0, 1, 2.
+    the preamble's commands, lengths, columns of tables; in mathematics the single
+    digits 0, 1, 2.
     """
     text = re.sub(r"(?<!\\)%.*", "", source)
+    columns = r"multicolumn\{\d+\}|cmidrule\(\w+\)\{[\d-]+\}|begin\{tabular\}.*"
+    text = re.sub(rf"\\(?:{columns}|setlength.*)", "", text)
     text = re.sub(r"[\d.]+\\linewidth", "", text)
     names = r"cite[a-z]*|label|(?:eq|page)?ref|input|includegraphics|url|href"
     names += r"|documentclass|usepackage|generatedcaption|mathbf"
@@ -42,6 +45,10 @@ def test_paper_has_no_number_typed_by_hand(name: str) -> None:
         (r"an error of $10^{-10}$", ["10", "10"]),
         (r"\[ x = 7 \] and \begin{equation} 64 \end{equation}", ["7", "64"]),
         (r"% 12" + "\n" + r"\cite{tanaka2020} \input{generated/a4} $\frac{1}{2}$", []),
+        (
+            r"\multicolumn{3}{c}{12} \cmidrule(lr){5-7} \setlength{\tabcolsep}{3pt}",
+            ["12"],
+        ),
         (r"\includegraphics[width=0.5\linewidth]{../a3.pdf} \label{eq:1}", []),
     ],
 )
