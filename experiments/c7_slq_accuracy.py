@@ -26,7 +26,7 @@ from experiments.seeds import generators
 TRACES: tuple[trace_estimates.Method, ...] = get_args(trace_estimates.Method)
 DENSITIES: tuple[density_estimates.Method, ...] = get_args(density_estimates.Method)
 PRODUCTS = (100, 200, 400, 1000)
-SMEARED = (125, 250, 500, 1000)
+WHOLE = (125, 250, 500, 1000)
 """Whole runs of paper C's code."""
 
 
@@ -55,7 +55,8 @@ def _grid(sets: int, network_seeds: int) -> Iterator[Config]:
                 for products in levels:
                     yield Config(state, method, products, 5, 0, network)
             for density in DENSITIES:
-                for products in SMEARED if density == "smeared" else PRODUCTS:
+                theirs = density in ("smeared", "unsmeared")
+                for products in WHOLE if theirs else PRODUCTS:
                     yield Config(state, density, products, 5, 0, network)
             for seed in range(1, sets + 1):
                 yield Config(state, "4 probes", PRODUCTS[-1], 20, seed, network)

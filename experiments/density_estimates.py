@@ -1,7 +1,8 @@
 """Estimates of a known Hessian's spectral measure and of paper C's limit from it.
 
 Ours: nodes and weights as they are. "smeared" is paper C's code: 125 steps a run (128
-there), no zero rows left out, Gaussians on a grid, |lambda|. "curvlinops" is its
+there), no zero rows left out, Gaussians on a grid, |lambda|; "unsmeared" are the nodes
+of the same runs as they are: what the smearing alone costs. "curvlinops" is its
 `lanczos_approximate_spectrum` as it comes: no re-orthogonalisation, wide Gaussians; it
 is given the ends of the spectrum. Starts have no preferred direction, so that the
 product of the diagonal matrix of eigenvalues has the same distribution.
@@ -31,6 +32,7 @@ Method = Literal[
     "4 probes, all",
     "4 probes, deflated",
     "smeared",
+    "unsmeared",
     "curvlinops",
 ]
 
@@ -78,11 +80,13 @@ def density(
         products: with the Hessian; rounded down to whole steps of all probes.
         rng: of the probes.
     """
-    if method == "smeared":
+    if method in ("smeared", "unsmeared"):
         probes = max(products // STEPS, 1)
         found = _runs(known, probes, products // probes, rng, every=True)
-        parts = [smeared(part) for part in found.measures()]
-        measure = mixture(part.scaled(1 / probes) for part in parts)
+        measure = found.measure()
+        if method == "smeared":
+            parts = [smeared(part) for part in found.measures()]
+            measure = mixture(part.scaled(1 / probes) for part in parts)
     elif method == "curvlinops":
         measure = _curvlinops(known, PROBES[method], products, rng)
     else:

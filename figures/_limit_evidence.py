@@ -52,15 +52,16 @@ def smearing(tables: Tables) -> str:
     """Return the error of the limit from a smeared density, and from Ritz values."""
     rows = tables["c7_slq_accuracy"].query("quantity == 'limit' and products == 1000")
     medians = 100 * rows.groupby(["method", "state"])["error"].median()
-    theirs, same, own = (
+    theirs, same, short, long = (
         f"{medians[name].min():.1f} to {medians[name].max():.1f}"
-        for name in ("smeared", "10 probes", "4 probes")
+        for name in ("smeared", "unsmeared", "10 probes", "4 probes")
     )
     return (
         "The spectral density is smeared with Gaussians on a grid that can be coarser "
         "than they are wide. At a thousand products with the Hessian, in eight runs of "
         f"125 steps, the limit is then off by {theirs} per cent (medians, "
-        f"{len(medians['smeared'])} states of a network whose spectrum is known); "
-        f"nodes and weights as they are, in ten runs of 100 steps, give {same}, and "
-        f"in four runs of 250 steps {own}."
+        f"{len(medians['smeared'])} states of a network whose spectrum is known), from "
+        f"the nodes and weights of the same runs by {same}. Left as they are, nodes "
+        f"and weights of ten runs of 100 steps give {short}, and of four runs of 250 "
+        f"steps {long}."
     )

@@ -73,7 +73,7 @@ def test_smearing() -> None:
             errors[row["method"], row["state"]].append(100 * float(row["error"]))
     middle = {
         method: [median(v) for (name, _), v in errors.items() if name == method]
-        for method in ("smeared", "10 probes", "4 probes")
+        for method in ("smeared", "unsmeared", "10 probes", "4 probes")
     }
     text = _limit_evidence.smearing(TABLES)
     for values in middle.values():

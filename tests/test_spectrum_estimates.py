@@ -125,6 +125,16 @@ def test_smearing_is_paper_c_s() -> None:
     assert len(found.nodes) == slq_mistakes.GRID
 
 
+def test_unsmeared_are_the_nodes_of_the_same_runs(known: KnownCurvature) -> None:
+    nodes = density(known, "unsmeared", 125, seeded())
+    grid = density(known, "smeared", 125, seeded())
+    expected = smeared(nodes.measure)
+    assert np.array_equal(grid.measure.nodes, expected.nodes)
+    assert grid.measure.weights == pytest.approx(expected.weights, abs=1e-15)
+    assert len(nodes.measure.nodes) < 125 < len(grid.measure.nodes)
+    assert nodes.products == grid.products == 125
+
+
 def test_the_limit_takes_absolute_values(known: KnownCurvature) -> None:
     exact = truth(known)
     folded = Measure(np.abs(exact.nodes), exact.weights)
