@@ -88,6 +88,14 @@ def test_one_probe_that_is_not_zero_is_enough() -> None:
     assert found.tolist() == [False, True]
 
 
+def test_the_global_generator_is_left_alone() -> None:
+    hessian, own = with_dead_parts(), generator()
+    state = torch.get_rng_state()
+    dead_coordinates(hessian, generator=own)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not torch.equal(own.get_state(), generator().get_state())
+
+
 def test_no_probes() -> None:
     with pytest.raises(ValueError, match=r"^expected at least one probe, got 0$"):
         dead_coordinates(with_dead_parts(), generator=generator(), probes=0)

@@ -95,6 +95,15 @@ def test_exact_once_the_sketch_has_the_rank(family: object) -> None:
     assert found.value == pytest.approx(float(torch.trace(whole)), abs=tolerance(10**4))
 
 
+def test_exact_for_rank_one() -> None:
+    """The basis is then a single column."""
+    ray = torch.arange(1.0, 5.0, dtype=torch.float64)
+    found = hutch_plus_plus(
+        lambda v: ray[:, None] * (ray @ v), 4, 6, generator=generator()
+    )
+    assert found.value == pytest.approx(30.0, rel=tolerance(100))
+
+
 def test_too_few_products() -> None:
     with pytest.raises(ValueError, match=r"^expected at least 6 products .*, got 5$"):
         hutch_plus_plus(lambda v: v, 10, 5, generator=generator())
