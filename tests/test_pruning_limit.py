@@ -1,5 +1,8 @@
 """Limits as fixed points: by scanning, closed forms, treatments, refusals."""
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +16,7 @@ from theory.model_spectra import power_law
 from theory.orthogonal_limit import orthogonal_dimension
 from theory.pruning_limit import (
     exact_limit,
+    fixed_point,
     largest,
     orthogonal_limit,
     paper_dimension,
@@ -101,6 +105,61 @@ def test_bisection_finds_the_end_of_an_interval(end: int, count: int) -> None:
 @given(st.sets(st.integers(1, 30)))
 def test_bisection_ends_where_the_next_fails(good: set[int]) -> None:
     found = largest(lambda n: n in good, 30)
+    assert found == 0 or found in good
+    assert found == 30 or found + 1 not in good
+
+
+SHAPES: dict[str, Callable[[int, int], float]] = {
+    "line": lambda n, count: 0.8 * count,
+    "hyperbola": lambda n, count: count / (1 + (3 * n / count) ** 3),
+    "exponential": lambda n, count: count * math.exp(-8 * n / count),
+    "step": lambda n, count: float(count if n < 0.777 * count else -1),
+    "cliff": lambda n, count: n + 1.0 if n < 0.2 * count else -1e12,
+    "first": lambda n, count: 0.5,
+    "last": lambda n, count: count - 0.5,
+    "whole": lambda n, count: float(count),
+}
+SMOOTH = ("line", "hyperbola", "exponential")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 100, 266_610, 10**8])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_fixed_point_and_its_steps(shape: str, count: int) -> None:
+    asked: list[int] = []
+
+    def dimension(n: int) -> float:
+        asked.append(n)
+        return SHAPES[shape](n, count)
+
+    found = fixed_point(dimension, count)
+    assert all(1 <= n <= count for n in asked)
+    assert len(set(asked)) == len(asked) <= math.ceil(math.log2(count)) + 3
+    if shape in SMOOTH and count > 10**5:
+        assert len(asked) <= 0.6 * math.log2(count)
+    assert found == 0 or SHAPES[shape](found, count) >= found
+    assert found == count or SHAPES[shape](found + 1, count) < found + 1
+
+
+def test_what_was_tried_is_not_searched_again() -> None:
+    asked: list[int] = []
+
+    def dimension(n: int) -> float:
+        asked.append(n)
+        return 700.5 - n / 7
+
+    assert fixed_point(dimension, 1000) == 612
+    asked.clear()
+    assert fixed_point(dimension, 1000, tried=(3, 600, 620, 999)) == 612
+    assert asked[:4] == [1000, 3, 600, 620] and 999 not in asked
+    assert all(600 < n < 620 for n in asked[4:])
+    assert fixed_point(dimension, 0) == 0
+
+
+@given(st.sets(st.integers(1, 30)), st.lists(st.integers(1, 30)))
+def test_any_dimension_ends_where_the_next_fails(
+    good: set[int], tried: list[int]
+) -> None:
+    found = fixed_point(lambda n: 31.0 if n in good else 0.0, 30, tried)
     assert found == 0 or found in good
     assert found == 30 or found + 1 not in good
 

@@ -37,7 +37,7 @@ from theory.confocal import Vector
 from theory.estimates import Estimate, bracketed
 from theory.measure import Measure, Treatment
 from theory.orthogonal_limit import orthogonal_dimension
-from theory.pruning_limit import largest, paper_dimension, removed_squares
+from theory.pruning_limit import fixed_point, paper_dimension, removed_squares
 from theory.quadrature import gauss, radau, step_halved
 from theory.removed_direction import NOWHERE, Along
 from theory.spectral_dimension import cone_dimension
@@ -105,14 +105,17 @@ class EstimatedLimits:
             others = ray, self.found.size, float(squares[n]), self.epsilon
             return np.array([dimension(trace, *others) for trace in traces(rule)])
 
-        @cache
+        known: dict[int, Estimate] = {}
+
         def estimate(n: int) -> Estimate:
-            return self._estimate(lambda rule: values(n, rule))
+            if n not in known:
+                known[n] = self._estimate(lambda rule: values(n, rule))
+            return known[n]
 
         return LimitInterval(
-            low=largest(lambda n: n <= estimate(n).low, count),
-            value=largest(lambda n: n <= estimate(n).value, count),
-            high=largest(lambda n: n <= estimate(n).high, count),
+            low=fixed_point(lambda n: estimate(n).low, count),
+            value=fixed_point(lambda n: estimate(n).value, count, sorted(known)),
+            high=fixed_point(lambda n: estimate(n).high, count, sorted(known)),
         )
 
     def _estimate(self, values: Callable[[Rule], Vector]) -> Estimate:
