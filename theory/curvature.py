@@ -59,7 +59,9 @@ class Hessian:
 
         Args:
             network: a module is taken in float64.
-            loss: smooth at the outputs, see the module's docstring.
+            loss: smooth at the outputs, see the module's docstring. Of `huber_loss`
+                torch (2.13) has no second derivative, and says so;
+                delta * `smooth_l1_loss` with beta = delta is the same function.
             batches: inputs and targets; batches of equal shapes share their program.
                 Labels of any integer type become int64, as torch's losses want.
             names: parameters that take part; all by default.
