@@ -69,19 +69,17 @@ def fixed_point(
 
     Or n = count; 0 is taken to hold. Each delta may cost a Lanczos run. So the next n
     is where the line through both ends of the bracket meets n = delta(n), moved towards
-    the middle, and never so far from it that there are more than two steps more than of
+    the middle, and never so far from it that there is more than one step more than of
     bisection (ITP of Oliveira and Takahashi 2020, kappa_2 = 2, n_0 = 1). Of a smooth
-    delta half the steps of bisection are enough.
+    delta half the steps of bisection are enough. The ends of the first bracket are not
+    asked for: an estimate of delta may be poor where nearly all weights go.
 
     Args:
         dimension: delta, asked for at 1 <= n <= count.
         count: N.
         tried: numbers at which delta costs nothing; they narrow the first bracket.
     """
-    last = dimension(count) - count if count else 0.0
-    if last >= 0:
-        return count
-    low, high = (0, float(count)), (count, last)
+    low, high = (0, count + 1.0), (count + 1, -count - 1.0)
     for n in tried:
         low, high = _narrowed(low, high, n, dimension)
     size = high[0] - low[0]
