@@ -74,8 +74,8 @@ def caption(tables: Tables) -> str:
         "scores, in grey the ceilings and the compression of equal scores in each "
         "layer, in chains the least that conserved scores allow; one-shot SynFlow is "
         f"at least at {slack_factor:.2f} times that. SNIP and Taylor-FO "
-        f"($|S|$ and $S^2$) rank alike: {_equal(single)}. Large open symbols: every "
-        f"score iterated in {rows['steps'].max()} exponential steps, by bisection "
+        f"($|S|$ and $S^2$) rank alike: {_equal(single)}. Large open symbols: "
+        f"iterated in {rows['steps'].max()} exponential steps, by bisection "
         f"({_violations(rows)}). Safe SynFlow (stars) leaves exactly one weight a "
         f"layer in {exact} of {len(chains)} runs on chains; {_residual(residual)}."
     )
