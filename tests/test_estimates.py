@@ -49,3 +49,11 @@ def test_shifted() -> None:
 def test_no_interval(values: list[float], level: float) -> None:
     with pytest.raises(ValueError, match="expected at least two probes and a level in"):
         estimate(values, level=level)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_values_that_are_none(bad: float) -> None:
+    with pytest.raises(ValueError, match=r"^expected finite values, got .1.0, "):
+        estimate([1.0, bad])
+    with pytest.raises(ValueError, match=r"^expected finite values"):
+        bracketed([1.0, 2.0], [1.0, -bad], [2.0, 3.0])

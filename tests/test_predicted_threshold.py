@@ -14,6 +14,16 @@ def test_readings_differ_in_some_cases() -> None:
     assert {0, 1, 2, 3, 4} == {int(s.right[0]) for s in sides}
 
 
+def test_one_shot_pruning_is_below_exact_limits_only() -> None:
+    """Not always equal to them, and above paper C's in many cases."""
+    found = [predicted_threshold.limits_of(Random(seed)) for seed in range(200)]
+    assert all(a <= min(e, s) for a, _, e, s, _ in found)
+    assert all(c <= e for _, c, e, _, _ in found)
+    assert 20 < sum(a > c for a, c, *_ in found) < 180
+    assert any(a < e for a, _, e, _, _ in found)
+    assert any(s < e for *_, e, s, _ in found)
+
+
 def test_limits_are_compared_in_four_ways() -> None:
     sides = [predicted_threshold.order_of_limits(Random(seed)) for seed in SEEDS]
     for found in sides:

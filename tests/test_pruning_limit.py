@@ -86,6 +86,12 @@ def test_only_prunable_weights_go() -> None:
     assert removed_squares(np.array([])).tolist() == [0.0]
 
 
+def test_squares_are_summed_in_float64() -> None:
+    """In float32 a sum of ones stops at 2^24."""
+    ones = np.ones(2**24 + 8, dtype=np.float32)
+    assert removed_squares(ones)[-1] == 2**24 + 8
+
+
 # fixed points -----------------------------------------------------------------------
 
 

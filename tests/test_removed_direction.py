@@ -1,6 +1,7 @@
 """The measure of the removed weights: against eigenvectors, dead parts, edge cases."""
 
 import numpy as np
+import pytest
 import torch
 from tolerance import tolerance
 from torch import Tensor
@@ -94,3 +95,11 @@ def test_weights_are_left_alone() -> None:
     matrix, weights = symmetric(5), WEIGHTS.copy()
     along_removed(lambda x: matrix @ x, weights, ORDER, 2)(4, gauss)
     assert weights.tolist() == WEIGHTS.tolist()
+
+
+def test_no_more_can_go_than_the_order_has() -> None:
+    along = along_removed(lambda x: x, WEIGHTS, ORDER[:3], 3)
+    assert along(3, gauss).mass == 1.0
+    message = "^expected at most 3 removed weights, the length of the order, got 4"
+    with pytest.raises(ValueError, match=message):
+        along(4, gauss)

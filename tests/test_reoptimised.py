@@ -219,3 +219,9 @@ def test_indefinite_hessians_have_no_factor(ridge: float) -> None:
         nested_losses(np.diag([1.0, -1.0]), np.ones(2), np.array([0, 1]), ridge)
     found = nested_losses(np.diag([1.0, -1.0]), np.ones(2), np.array([0, 1]), 2.0)
     assert found == pytest.approx([0.0, 1.5, 2.0], rel=CLOSE)
+
+
+@pytest.mark.parametrize("epsilon", [-1e-9, float("nan")])
+def test_no_rise_is_negative(epsilon: float) -> None:
+    with pytest.raises(ValueError, match=r"^expected a rise of the loss >= 0, got "):
+        largest_removal(np.array([0.0, 1.0]), epsilon)

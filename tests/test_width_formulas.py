@@ -138,3 +138,8 @@ def test_closed_forms_have_one_to_three_axes(size: int) -> None:
         ValueError, match=rf"^expected 1 to 3 axes, got {size}; use `ellipsoid`$"
     ):
         closed_form([1.0] * size)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_point_has_no_width(size: int) -> None:
+    assert closed_form([0.0] * size) == 0.0

@@ -49,7 +49,7 @@ def estimate(values: Sequence[float], *, level: float = 0.95) -> Estimate:
     """Return the mean of independent values and its Student interval.
 
     Raises:
-        ValueError: fewer than two values, or a level outside (0, 1).
+        ValueError: as `bracketed`.
     """
     return bracketed(values, values, values, level=level)
 
@@ -64,8 +64,13 @@ def bracketed(
     """Return the mean of values that are known between bounds only.
 
     Raises:
-        ValueError: fewer than two values, or a level outside (0, 1).
+        ValueError: fewer than two values, some not finite, or a level outside (0, 1).
     """
+    if not all(map(math.isfinite, (*values, *lower, *upper))):
+        raise ValueError(
+            f"expected finite values, got {list(values)}; the operator or the function "
+            "has no value there"
+        )
     if len(values) < 2 or not 0.0 < level < 1.0:
         raise ValueError(
             f"expected at least two probes and a level in (0, 1), got {len(values)} "

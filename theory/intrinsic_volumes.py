@@ -113,7 +113,16 @@ def variance(volumes: Sequence[Number]) -> Number:
 
 
 def crossing(volumes: Sequence[Number], subspace_dimension: int) -> Number:
-    """Return P(C and L share a ray) by Crofton's formula, C not a subspace."""
+    """Return P(C and L share a ray) by Crofton's formula, C not a subspace.
+
+    Raises:
+        ValueError: a dimension of L outside 0, ..., n.
+    """
+    if not 0 <= subspace_dimension < len(volumes):
+        raise ValueError(
+            f"expected a dimension from 0 to {len(volumes) - 1}, that of the space, "
+            f"got {subspace_dimension}"
+        )
     first = len(volumes) - subspace_dimension
     return sum((2 * v for v in volumes[first::2]), start=0 * volumes[0])
 
@@ -136,7 +145,15 @@ def normal_crossing(subspace_dimension: int, codimension: float, sd: float) -> f
         subspace_dimension: m.
         codimension: n - delta.
         sd: square root of the volumes' variance.
+
+    Raises:
+        ValueError: an sd that is not positive: only subspaces have that.
     """
+    if not sd > 0:
+        raise ValueError(
+            f"expected a positive deviation, got {sd}: a subspace is met exactly from "
+            "its codimension on"
+        )
     return float(ndtr((subspace_dimension - codimension) / sd))
 
 

@@ -7,13 +7,17 @@ of their magnitude, let n be the number removed and
     n_a   the largest n with L(w^k) <= L(w*) + eps: w^k itself, as paper C measures,
     n_b   the largest n with loss(P) <= eps: the survivors re-optimised,
     n_C   the largest n <= T(R^2(n)): paper C's limit,
-    n_E   the largest n <= delta(n): that of random subspaces.
+    n_E   the largest n <= delta(n): that of random subspaces,
+    n_S   the largest n <= 1 + delta'(n): that of the survivors
+          (`theory.orthogonal_limit`),
 
-1.  n_a <= n_b and n_C <= n_E. The limits speak of the existence of a point in the
-    subspace, so of the reading b; n_a has no relation to n_C or n_E but this: L(w^k)
-    need not even rise with n. Between n_b and n_C there is no order (claim
-    `pruning-upper-bound`).
-    Proof: loss(P) <= L(w^k) - L(w*) for each n; T(R^2) <= delta for each n.
+where delta and 1 + delta' are D if w^k is in S.
+
+1.  n_a <= n_b, n_a <= n_E, n_a <= n_S and n_C <= n_E: no exact limit is below what
+    one-shot pruning reaches in the model. Paper C's can be, and there is no order
+    between n_b and n_C (claim `pruning-upper-bound`).
+    Proof: loss(P) <= L(w^k) - L(w*) for each n; at n_a w^k is in S, so that n_a <= D is
+    within; T(R^2) <= delta for each n.
 2.  All four are the same for c w, t H / c^2 and t eps: they know no unit of the loss or
     of the weights. A smaller eps does to them what larger weights c w do, or the larger
     curvature c^2 H: none grows.
@@ -39,6 +43,7 @@ from theory.comparisons import at_most, equal, sides
 from theory.cone_cases import random_cone
 from theory.exact_readings import all_of, paper, readings, small_case, whole
 from theory.model_spectra import measures
+from theory.orthogonal_limit import orthogonal_dimension
 from theory.pruning_limit import paper_dimension
 from theory.rational_matrices import identity
 from theory.spectral_dimension import cone_dimension
@@ -49,6 +54,46 @@ def order_of_readings(rng: Random) -> ExactSides:
     hessian, weights, epsilon = small_case(rng)
     a, b = readings(hessian, weights, epsilon)
     return whole((max(a, b),), (b,), f"{hessian.tolist()}, {weights}, {epsilon}")
+
+
+def one_shot_and_limits(rng: Random) -> Sides:
+    """Return n_a <= n_E and n_a <= n_S, of all n."""
+    one_shot, _, exact, survivors, case = limits_of(rng)
+    return sides([at_most(one_shot, exact), at_most(one_shot, survivors)], case)
+
+
+def one_shot_and_papers_limit(rng: Random) -> Sides:
+    """Return n_a <= n_C, which is no theorem."""
+    one_shot, paper_c, *_, case = limits_of(rng)
+    return sides([at_most(one_shot, paper_c)], case)
+
+
+def limits_of(rng: Random) -> tuple[int, int, int, int, str]:
+    """Return n_a, n_C, n_E and n_S by scanning all n, and the case.
+
+    epsilon is a little larger for the limits, as rounding could put w^k beside S.
+    """
+    hessian, weights, epsilon = small_case(rng)
+    eigenvalues, basis = np.linalg.eigh(hessian.astype(float))
+    size, room = len(weights), float(epsilon) * (1 + 1e-9)
+    within: list[list[int]] = [[0], [0], [0]]
+    for n in range(1, size + 1):
+        moved = basis[:n].T @ weights[:n].astype(float)
+        square = float(moved @ moved)
+        found = [float(size)] * 3
+        if square > 0:
+            given = (*measures(eigenvalues, moved), size, square, room)
+            found = [
+                paper_dimension(given[0], size, square, room),
+                cone_dimension(*given).value,
+                1 + orthogonal_dimension(*given),
+            ]
+        for place, dimension in zip(within, found, strict=True):
+            place += [n] if n <= dimension else []
+    one_shot, _ = readings(hessian, weights, epsilon)
+    case = f"{hessian.tolist()}, {weights}, {epsilon}"
+    paper_c, exact, survivors = (max(place) for place in within)
+    return one_shot, paper_c, exact, survivors, case
 
 
 def order_of_limits(rng: Random) -> Sides:
@@ -168,6 +213,7 @@ CLAIM = Claim(
     ),
     checks=(
         Check("re-optimised and not, exact", order_of_readings, 0.0),
+        Check("one-shot pruning and the exact limits", one_shot_and_limits, 0.0),
         Check("paper C's form and the dimension", order_of_limits, 1e-10),
         Check("scales of weights, curvature and ε, exact", scales, 0.0),
         Check("treatments of negative eigenvalues, exact", treatments, 0.0),
@@ -175,6 +221,7 @@ CLAIM = Claim(
     controls=(
         Control("H indefinite", saddle),
         Control("another order for the survivors", other_order),
+        Control("paper C's limit for the exact ones", one_shot_and_papers_limit),
         Control("a loss that is not quadratic", quartic),
         Control("weights scaled alone", fixed_rise),
         Control("eigenvalues without eigenvectors", eigenvalues_alone),

@@ -46,8 +46,12 @@ def removal_order(
 
 
 def removed_squares(weights: Vector) -> Float[np.ndarray, " counts"]:
-    """Return R^2(n) for n = 0..N removed: sums of the smallest squared weights."""
-    return np.concatenate([[0.0], np.cumsum(np.sort(weights**2))])
+    """Return R^2(n) for n = 0..N removed: sums of the smallest squared weights.
+
+    In float64 whatever the weights' own precision.
+    """
+    squares = np.square(weights, dtype=np.float64)
+    return np.concatenate([[0.0], np.cumsum(np.sort(squares))])
 
 
 def largest(holds: Callable[[int], bool], count: int) -> int:

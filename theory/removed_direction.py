@@ -45,12 +45,17 @@ def along_removed(
         device: where the runs take place; the CPU by default.
 
     Raises:
-        ValueError: as `lanczos`.
+        ValueError: as `lanczos`; more removed than the order has.
     """
     live = np.ones(len(weights), dtype=bool) if dead is None else ~dead
 
     @cache
     def run(n: int) -> tuple[Lanczos | None, float]:
+        if n > len(order):
+            raise ValueError(
+                f"expected at most {len(order)} removed weights, the length of the "
+                f"order, got {n}; give the limit the prunable weights only"
+            )
         removed = np.zeros(len(weights))
         removed[order[:n]] = weights[order[:n]]
         start = removed[live]

@@ -131,5 +131,10 @@ def largest_removal(losses: Float[np.ndarray, " counts"], epsilon: float) -> int
     """Return the largest n whose nested loss is within epsilon.
 
     For matrix-free losses use `theory.pruning_limit.largest`.
+
+    Raises:
+        ValueError: an epsilon that is negative or no number.
     """
+    if not epsilon >= 0:
+        raise ValueError(f"expected a rise of the loss >= 0, got {epsilon}")
     return int(np.searchsorted(losses, epsilon, side="right")) - 1

@@ -68,7 +68,12 @@ def closed_form(radii: Sequence[float]) -> float:
 
     The mean of sqrt(sum r_i^2 u_i^2) is an elliptic integral for two axes, and for
     three Carlson's R_G (its definition; also the surface of an ellipsoid).
+
+    Raises:
+        ValueError: another number of axes.
     """
+    if radii and not any(radii):
+        return 0.0
     if len(radii) == 1:
         return sphere(1) * radii[0]
     if len(radii) == 2:
