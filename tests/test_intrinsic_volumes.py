@@ -173,10 +173,10 @@ def test_circular_cones_are_proper(
 @pytest.mark.parametrize("dimension", [-1, 6])
 def test_subspaces_lie_in_the_space(dimension: int) -> None:
     with pytest.raises(ValueError, match=r"^expected a dimension from 0 to 4, "):
-        intrinsic_volumes.crossing(intrinsic_volumes.orthant(4), dimension)
+        volumes.crossing(volumes.orthant(4), dimension)
 
 
 @pytest.mark.parametrize("sd", [0.0, -1.0, float("nan")])
 def test_the_normal_limit_needs_a_deviation(sd: float) -> None:
     with pytest.raises(ValueError, match=r"^expected a positive deviation, got "):
-        intrinsic_volumes.normal_crossing(3, 2.5, sd)
+        volumes.normal_crossing(3, 2.5, sd)
