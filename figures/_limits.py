@@ -130,11 +130,19 @@ def power(value: float) -> str:
     return f"{factor}10^{{{int(exponent)}}}"
 
 
+def networks(values: pd.Series) -> pd.Series:
+    """Return the means by network: over seeds, then over lambda.
+
+    Networks are the independent samples; strengths of one share its seeds.
+    """
+    pairs = values.groupby(level=KEYS[:-1]).mean()
+    return pairs.groupby(level=KEYS[:2]).mean()
+
+
 def nearer(wide: pd.DataFrame, form: str, reading: str) -> Interval:
     """Return how much nearer to a reading a form is than paper C's, in points.
 
-    |paper - reading| - |form - reading|, the mean over seeds of each pair of network
-    and lambda. Pairs share seeds and architectures: the interval is of their spread.
+    |paper - reading| - |form - reading|, with the interval over networks.
     """
     gain = (wide["paper"] - wide[reading]).abs() - (wide[form] - wide[reading]).abs()
-    return Interval.of(gain.groupby(level=KEYS[:-1]).mean())
+    return Interval.of(networks(gain))

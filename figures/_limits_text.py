@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from figures._limits import KEYS, Interval, limits, shares
+from figures._limits import KEYS, Interval, limits, networks, shares
 
 SHORT = {"paper": "paper", "exact": "exact", "orthogonal": "survivors"}
 
@@ -32,14 +32,15 @@ def checkpoint(table: pd.DataFrame) -> str:
     wide, parts = limits(table), []
     for noise in ("early", "final"):
         early = limits(table, "early", noise)
-        gaps = {f: _cells(early[f] - wide[f]) for f in ("paper", "orthogonal")}
+        gaps = {f: networks(early[f] - wide[f]) for f in ("paper", "orthogonal")}
         texts = (f"{SHORT[f]} {Interval.of(g).text(1, '+')}" for f, g in gaps.items())
         parts.append(", ".join(texts))
     first = table[table["stage"] == "early"].drop_duplicates([*KEYS, "noise"])
     noises = first.pivot_table(index=KEYS, columns="noise", values="epsilon")
     ratio = noises["early"] / noises["final"]
     return (
-        "Predicted after a tenth of the training minus at its end, in points: "
+        "Predicted after a tenth of the training minus at its end, in points, with the "
+        "same interval: "
         f"{parts[0]} with the $\\varepsilon$ of then, {ratio.min():.1f} to "
         f"{ratio.max():.1f} times the last one; {parts[1]} with the last one."
     )
@@ -70,11 +71,6 @@ def sensitivity(table: pd.DataFrame) -> str:
             )
             parts.append(f"{title} {', '.join(moved)}")
     return f"Changes in points: {'; '.join(parts)}."
-
-
-def _cells(values: pd.Series) -> pd.Series:
-    """Return the means over seeds."""
-    return values.groupby(level=KEYS[:-1]).mean()
 
 
 def _change(rows: pd.DataFrame, name: str, factor: float) -> float:

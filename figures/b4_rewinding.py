@@ -79,9 +79,10 @@ def caption(tables: Tables) -> str:
         "stabilities (from which step 0 is), the distance of random subnetworks over "
         "that of IMP's, and test accuracy. Lines are means over initialisations, bars "
         "95\\,\\% intervals of Student's $t$ over them; each counts once, as its pairs "
-        "share runs. Grey lines: the largest numerical noise floor of both subnetworks "
-        "at step 0. Open markers: the authors' numbers for MNIST, which they print for "
-        "step 0 only (of two markers of one shape the lower one is data order), bars "
+        "share runs. Thin lines without markers: the largest numerical noise floor of "
+        "the same subnetwork and stability at step 0. Open markers: the authors' "
+        "numbers for MNIST, which they print for step 0 only (of two markers of "
+        "one shape the lower one is data order), bars "
         f"their smallest and largest sample. {' '.join(cases)}"
     )
 
@@ -123,14 +124,20 @@ def _distances(ax: Axes, rows: pd.DataFrame, unit: str) -> None:
 
 
 def _floors(ax: Axes, start: pd.DataFrame, unit: str) -> None:
-    """Draw the largest noise floor at step 0 of each stability."""
+    """Draw the largest noise floor at step 0 of each stability and subnetwork."""
     for quantity in QUANTITIES:
-        found = [networks(start, f"{quantity} floor", unit, kind) for kind in KINDS]
-        values = [v for kind in found for network in kind for v in network]
-        if values:
-            style = {"color": "0.4", "ls": LINES[quantity], "marker": ""}
-            label = f"noise floor, {quantity}"
-            ax.axhline(max(values), lw=0.7, label=label, **style)  # type: ignore[arg-type]
+        for kind, (title, colour, _) in KINDS.items():
+            found = networks(start, f"{quantity} floor", unit, kind)
+            if found:
+                ax.axhline(
+                    max(value for network in found for value in network),
+                    lw=0.6,
+                    alpha=0.7,
+                    color=colour,
+                    ls=LINES[quantity],
+                    marker="",
+                    label=f"noise floor, {title}, {quantity}",
+                )
 
 
 def _ratios(ax: Axes, rows: pd.DataFrame) -> None:

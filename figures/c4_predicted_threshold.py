@@ -93,13 +93,22 @@ def _curve(ax: Axes, rows: pd.DataFrame, column: str, factor: float) -> None:
 
 
 def _bound(ax: Axes, table: pd.DataFrame, case: str, value: float) -> None:
-    """Draw L(w*) + epsilon, the mean over seeds."""
-    rows = table[(table["case"] == case) & (table["strength"] == value)]
-    own = rows.drop_duplicates("seed")
-    level = float((own["loss"] + own["epsilon"]).mean())
+    """Draw L(w*) + epsilon of the trained weights, the mean over seeds."""
     ax.axhline(
-        level, color="0.3", ls=":", lw=0.9, marker="", label="$L(w^*)+\\epsilon$"
+        _level(table, case, value),
+        color="0.3",
+        ls=":",
+        lw=0.9,
+        marker="",
+        label="$L(w^*)+\\epsilon$",
     )
+
+
+def _level(table: pd.DataFrame, case: str, value: float) -> float:
+    rows = table[(table["case"] == case) & (table["strength"] == value)]
+    final = rows[(rows["stage"] == "final") & (rows["noise"] == "final")]
+    own = final.drop_duplicates("seed")
+    return float((own["loss"] + own["epsilon"]).mean())
 
 
 def _lines(ax: Axes, own: pd.DataFrame) -> None:

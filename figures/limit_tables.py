@@ -15,6 +15,7 @@ from figures._limits import (
     Interval,
     limits,
     nearer,
+    networks,
     settings,
 )
 from figures.common import Tables
@@ -48,31 +49,26 @@ def thresholds(tables: Tables) -> str:
 def distances(tables: Tables) -> str:
     """Return a row for each reading: how far each form is, which is nearer, the bias.
 
-    Distances are means over pairs of network and lambda of the mean over seeds. Gains
-    and biases (the paper's form minus the reading, without and with l1) carry the
-    interval of Student's t over these pairs.
+    Means over seeds, over lambda, over networks. Gains and biases (the paper's form
+    minus the reading, without and with l1) carry the interval of Student's t over
+    networks.
     """
     wide = limits(tables[TABLE])
     rows = []
     for reading, title in READINGS.items():
         own = wide.dropna(subset=[reading])
         means = [
-            f"{_pairs((own[form] - own[reading]).abs()).mean():.1f}"
+            f"{networks((own[form] - own[reading]).abs()).mean():.1f}"
             for form in PREDICTED
         ]
         gains = [_text(nearer(own, form, reading)) for form in ("exact", "orthogonal")]
         without = own.index.get_level_values("strength") == 0
         biases = [
-            _text(Interval.of(_pairs(part["paper"] - part[reading])))
+            _text(Interval.of(networks(part["paper"] - part[reading])))
             for part in (own[without], own[~without])
         ]
         rows.append(" & ".join([title, *means, *gains, *biases]) + r" \\")
     return "\n".join(rows)
-
-
-def _pairs(values: pd.Series) -> pd.Series:
-    """Return the means over seeds."""
-    return values.groupby(level=KEYS[:-1]).mean()
 
 
 def _text(interval: Interval) -> str:

@@ -74,7 +74,7 @@ def test_nearer() -> None:
     # from 76: paper 16 and 14, orthogonal 4 and 4; one pair of network and lambda
     assert nearer(wide, "orthogonal", "re-optimised") == Interval(11.0, 11.0, 11.0, 1)
     assert nearer(wide, "orthogonal", "one-shot loss").mean == -19.0
-    other = pd.concat([table(), table().assign(strength=0.5, removed=10)])
+    other = pd.concat([table(), table().assign(architecture="fc5", removed=10)])
     found = nearer(limits(other), "orthogonal", "re-optimised")
     assert (found.mean, found.samples) == (5.5, 2)
     # half the difference of 11 and 0 times t(0.975, 1) = 12.7062
@@ -142,6 +142,7 @@ def test_one_run_without_an_interval_has_no_ends() -> None:
 def test_rows_of_distances() -> None:
     other = measured(strength=0.5, removed=10)
     whole = pd.concat([measured(), other], ignore_index=True)
+    whole = pd.concat([whole, whole.assign(architecture="fc5", dataset="mnist")])
     text = limit_tables.distances({limit_tables.TABLE: whole})
     cells = dict(line.split(" & ", 1) for line in text.split("\n"))
     # re-optimised: from 76 paper is 16 and 14, exact 6, survivors 4; all equal with l1

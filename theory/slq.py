@@ -16,7 +16,8 @@ Lanczos' recurrence without a breakdown give k nodes theta_j with weights w_j |v
 3. For f = 1 / (s + lambda) the error of Gauss is |x - x_k|^2 in the norm of s + H, x_k
    the k-th iterate of conjugate gradients for (s + H) x = v. Hence it is at most
    4 r^2k v^T (s + H)^-1 v, r = (sqrt(K) - 1) / (sqrt(K) + 1), K = 1 + lambda_max / s:
-   the steps needed grow as sqrt(lambda_max / s), and no number of probes replaces them.
+   the steps needed grow as sqrt(lambda_max / s) at most, as they do where eigenvalues
+   fill the interval (few outliers cost few steps); no number of probes replaces them.
 4. Enclosure: the mass of node j lies in [theta_{j-1}, theta_{j+1}]; for monotone f and
    ANY symmetric H, v^T f(H) v is between the sums of the least and the largest f there.
 5. Trace: for signs w, E w^T A w = tr A with the variance 2 sum_{i != j} A_ij^2; Hutch++

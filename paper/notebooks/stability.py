@@ -88,7 +88,8 @@ for name, masks in {"IMP": imp, "random": random}.items():
 #
 # A network whose hidden units are renamed is the same network: in exact arithmetic the
 # renamed run ends at the renamed weights. In floating point its sums are added up in
-# another order. That distance is below what any stability can be measured to.
+# another order. A stability near that distance cannot be told
+# from the effect of any perturbation, however small.
 
 # %%
 layers = list(whole)
