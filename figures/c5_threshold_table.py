@@ -128,10 +128,9 @@ def caption(tables: Tables) -> str:
         "is a lower end. The quadratic model takes eigenvalues below 0 as 0. "
         f"{_text.minimum(table)} Above right: gain, by how much nearer to a reading "
         "the exact forms are than the paper's, with the 95\\,\\% interval of Student's "
-        "$t$ over networks; below a reading that all forms exceed, as (a) and (d), it is "
-        "the difference of the forms. Below "
-        "right: checkpoints, open with the $\\varepsilon$ of then, filled with the "
-        "last one. "
+        "$t$ over networks; below a reading that all forms exceed, as (a) and (d), it "
+        "is the difference of the forms. Below right: checkpoints, open with the "
+        "$\\varepsilon$ of then, filled with the last one. "
         f"{_text.checkpoint(table)} {_text.sensitivity(table)} "
         "The authors' table is known as a picture only."
     )
