@@ -1,9 +1,10 @@
 """What the figures of pruning limits read from their tables: small tables by hand."""
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from figures import limit_tables
+from figures import c4_predicted_threshold, common, limit_tables
 from figures._limits import Interval, limits, nearer, power, settings, strength
 
 BLANK = float("nan")
@@ -151,3 +152,24 @@ def test_rows_of_distances() -> None:
     assert found[3].startswith("$+4.5 [") and found[4].startswith("$+5.5 [")
     assert found[5:] == ["$-15.0 [-15.0, -15.0]$", "$+0.0 [+0.0, +0.0]$ \\\\"]
     assert cells["(a) loss"].split(" & ")[5] == "$+43.0 [+43.0, +43.0]$"
+
+
+def test_the_line_of_figure_c4_is_at_the_last_epsilon() -> None:
+    """The readings (a) of the table are where the curves cross it."""
+    tables = common.read_tables()
+    rows = tables["c5_threshold_table"]
+    last = rows[rows["reading"] == "one-shot loss, last"].query("factor == 1")
+    expected = {
+        round(float((own["loss"] + own["epsilon"]).mean()), 12)
+        for _, own in last.groupby(["case", "strength"])
+    }
+    with plt.style.context(common.STYLE, after_reset=True):
+        figure = c4_predicted_threshold.draw(tables)
+    drawn = [
+        round(float(line.get_ydata()[0]), 12)  # type: ignore[index, arg-type]
+        for ax in figure.axes
+        for line in ax.lines
+        if line.get_label() == "$L(w^*)+\\epsilon$"
+    ]
+    plt.close(figure)
+    assert len(drawn) == 4 and set(drawn) <= expected
