@@ -84,23 +84,19 @@ def limits(
     stage: str = "final",
     noise: str = "final",
     column: str = "share",
+    matrix: str = "hessian",
 ) -> pd.DataFrame:
     """Return a row for each network trained, a column for each prediction and reading.
 
-    In %, at the epsilon of the stage `noise`; of the Hessian with max(eigenvalue, 0),
-    but for survivors re-optimised where there is the Gauss-Newton matrix only. Means
-    over random subspaces. Index: KEYS. `column` is one of those of `shares`.
+    In %, at the epsilon of the stage `noise`; of one matrix, with max(eigenvalue, 0).
+    Means over random subspaces. Index: KEYS. `column` is one of those of `shares`.
     """
     rows = shares(table)
     rows = rows[(rows["factor"] == 1) & (rows["treatment"] != "absolute")]
     chosen = (rows["stage"] == stage) & (rows["noise"] == noise)
+    chosen &= rows["matrix"] == matrix
     rows = rows[chosen | rows["matrix"].isna()]
     rows = rows.assign(reading=rows["reading"].str.removesuffix(", last"))
-    keys = [*KEYS, "reading"]
-    other = rows["matrix"] == "gauss-newton"
-    known = pd.MultiIndex.from_frame(rows.loc[~other, keys])
-    doubled = pd.MultiIndex.from_frame(rows[keys]).isin(known)
-    rows = rows[~(other & doubled)]
     wide = rows.pivot_table(index=KEYS, columns="reading", values=column)
     return wide.rename_axis(columns=None)
 
@@ -145,4 +141,4 @@ def nearer(wide: pd.DataFrame, form: str, reading: str) -> Interval:
     |paper - reading| - |form - reading|, with the interval over networks.
     """
     gain = (wide["paper"] - wide[reading]).abs() - (wide[form] - wide[reading]).abs()
-    return Interval.of(networks(gain))
+    return Interval.of(networks(gain.dropna()))

@@ -40,12 +40,18 @@ def _dots(ax: Axes, found: list[tuple[str, pd.DataFrame]]) -> None:
     kinds = PREDICTED | MEASURED
     places = -np.arange(len(found), dtype=float)
     for lane, (name, (title, colour, marker)) in enumerate(kinds.items()):
-        columns = [rows[name] for _, rows in found if name in rows]
+        known = [
+            (place, rows[name])
+            for place, (_, rows) in zip(places, found, strict=True)
+            if name in rows and rows[name].notna().any()
+        ]
+        columns = [column for _, column in known]
         means = np.array([column.mean() for column in columns])
         ends = np.array([[c.min(), c.max()] for c in columns]).T
         ax.errorbar(
             means,
-            places + STEP * (len(kinds) / 2 - lane - 0.5),
+            np.array([place for place, _ in known])
+            + STEP * (len(kinds) / 2 - lane - 0.5),
             xerr=np.abs(ends - means),
             color=colour,
             marker=marker,

@@ -5,6 +5,8 @@ of figure c5. Every number has its uncertainty: over seeds, the mean with the sm
 and the largest; predictions from Lanczos runs add the ends of their 95 % intervals.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from figures._limits import (
@@ -30,20 +32,30 @@ def thresholds(tables: Tables) -> str:
     In % of the prunable weights.
     """
     table = tables[TABLE]
-    values, low, high = (
-        limits(table, column=column) for column in ("share", "share_low", "share_high")
-    )
     sizes = table.groupby(KEYS[:-1])["prunable"].first()
+    of_hessian, of_other = (_wide(table, m) for m in ("hessian", "gauss-newton"))
     rows = []
-    for title, own in settings(values):
+    for title, own in settings(of_hessian["share"]):
         key = own.index[0][:-1]
-        cells = [
-            _cell(own[name], low.loc[own.index, name], high.loc[own.index, name])
-            for name in (*PREDICTED, *MEASURED)
-        ]
-        head = [title, DATA.get(key[1], key[1]), f"{sizes[key]:,}", str(len(own))]
-        rows.append(" & ".join(head + cells) + r" \\")
-    return "\n".join(rows)
+        data, count = DATA.get(key[1], key[1]), f"{sizes[key]:,}"
+        rows.append([title, data, count, *_cells(of_hessian, own.index)])
+        if own.reindex(columns=["re-optimised"]).isna().all(axis=None):
+            other = _cells(of_other, own.index)
+            rows.append(["\\quad Gauss--Newton", data, count, *other])
+    return "\n".join(" & ".join(row) + r" \\" for row in rows)
+
+
+def _wide(table: pd.DataFrame, matrix: str) -> dict[str, pd.DataFrame]:
+    """Return the limits and the ends of their intervals."""
+    names = ("share", "share_low", "share_high")
+    return {name: limits(table, column=name, matrix=matrix) for name in names}
+
+
+def _cells(wide: dict[str, pd.DataFrame], index: "pd.Index[Any]") -> list[str]:
+    """Return the number of runs, and a cell for each prediction and reading."""
+    own = {name: values.loc[index] for name, values in wide.items()}
+    names = (*PREDICTED, *MEASURED)
+    return [str(len(index)), *(_cell(*(v.get(n) for v in own.values())) for n in names)]
 
 
 def distances(tables: Tables) -> str:
@@ -75,11 +87,13 @@ def _text(interval: Interval) -> str:
     return f"${interval.text(1, '+')}$"
 
 
-def _cell(values: pd.Series, low: pd.Series, high: pd.Series) -> str:
+def _cell(
+    values: pd.Series | None, low: pd.Series | None, high: pd.Series | None
+) -> str:
     """Return the mean and the ends, which are left out where they say nothing."""
-    mean, ends = values.mean(), (low.min(), high.max())
-    if pd.isna(mean):
+    if values is None or low is None or high is None or values.isna().all():
         return "--"
+    mean, ends = values.mean(), (low.min(), high.max())
     if len(values) == 1 and ends[0] == ends[1]:
         return f"${mean:.1f}$"
     return f"${mean:.1f}_{{{ends[0]:.1f}}}^{{{ends[1]:.1f}}}$"

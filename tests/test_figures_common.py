@@ -11,7 +11,7 @@ import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from figures import common, evidence
+from figures import common, evidence, limit_tables
 from figures.__main__ import main
 
 matplotlib.use("Agg")
@@ -157,7 +157,11 @@ def test_main_writes_files_and_refuses_unknown_names(
     assert (tmp_path / "small.png").read_bytes().startswith(b"\x89PNG")
     assert not (tmp_path / "generated" / "evidence.tex").exists()
     monkeypatch.setattr(evidence, "evidence", lambda tables: r"\item A point.")
+    for name in ("thresholds", "distances"):
+        monkeypatch.setattr(limit_tables, name, lambda tables: "a & b")
     main()
+    for name in ("thresholds", "distances"):
+        assert (tmp_path / "generated" / f"{name}.tex").read_text() == "a & b\n"
     written = (tmp_path / "generated" / "evidence.tex").read_text()
     assert written == "\\item A point.\n"
     with pytest.raises(ValueError, match=r"unknown figures \['smal'\].*\['small'\]"):

@@ -68,7 +68,7 @@ def one_shot_and_papers_limit(rng: Random) -> Sides:
     return sides([at_most(one_shot, paper_c)], case)
 
 
-def limits_of(rng: Random) -> tuple[int, int, int, int, str]:
+def limits_of(rng: Random) -> tuple[float, float, float, float, str]:
     """Return n_a, n_C, n_E and n_S by scanning all n, and the case.
 
     epsilon is a little larger for the limits, as rounding could put w^k beside S.
@@ -92,8 +92,8 @@ def limits_of(rng: Random) -> tuple[int, int, int, int, str]:
             place += [n] if n <= dimension else []
     one_shot, _ = readings(hessian, weights, epsilon)
     case = f"{hessian.tolist()}, {weights}, {epsilon}"
-    paper_c, exact, survivors = (max(place) for place in within)
-    return one_shot, paper_c, exact, survivors, case
+    paper_c, exact, survivors = (float(max(place)) for place in within)
+    return float(one_shot), paper_c, exact, survivors, case
 
 
 def order_of_limits(rng: Random) -> Sides:
