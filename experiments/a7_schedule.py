@@ -9,7 +9,8 @@ VGG-16 at CIFAR size, and at the paper's own size VGG-19 for ImageNet, in float3
 the paper. SynFlow sees no data: the input is all ones.
 
 Deviations from the paper: the default grid has VGG-16 instead of VGG-19; of the
-published cells VGG-19 has those with 100 iterations to 10^3, and one to 10^2. Nothing
+published cells VGG-19 has those with 100 iterations to 10^3, one to 10^2, and the
+linear schedule to 10^3 at every published number of iterations. Nothing
 is pruned at compression 1, where the paper has a ratio of 0. Ties are broken by
 position (the public code removes all of a tie), and biases are dropped (the public code
 keeps their absolute value; they are 0 at initialisation).
@@ -57,6 +58,11 @@ GRID = {
             for seed in range(5)
         ),
         Config("vgg19-imagenet", "exponential", 100, 2.0),
+        *(
+            Config("vgg19-imagenet", "linear", iterations, 3.0, seed)
+            for iterations in range(10, 100, 10)
+            for seed in range(2)
+        ),
     ),
 }
 
