@@ -1,0 +1,176 @@
+"""Figure b10 (new): what LeNet's distances owe to the recipe of training."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures._stability import (
+    CASES,
+    QUANTITIES,
+    UNITS,
+    Published,
+    bars,
+    estimate,
+    interval,
+    legend,
+    networks,
+)
+from figures.common import PAGE, Tables
+from theory.u_statistic import Estimate, over_networks, ratio_over_networks
+
+LOOKS = {"data order": ("C0", "^", 0.14), "pruning": ("C1", "s", -0.14)}
+"""Colour, marker and shift of each stability."""
+WHOLE = 50_000
+"""Steps of the published training."""
+
+
+def draw(tables: Tables) -> Figure:
+    """Return distance (as a ratio) and angle (as a difference) of each change."""
+    table, theirs = tables["b10_recipe_changes"], Published.of(tables)
+    ours = _ours(tables)
+    lines = _lines(table)
+    figure, axes = plt.subplots(1, 2, figsize=(PAGE, 4.4), sharey=True)
+    for ax, unit in zip(axes, UNITS, strict=True):
+        neutral = 1.0 if unit == "L2" else 0.0
+        ax.axvline(neutral, color="0.3", lw=0.6, marker="")
+        for quantity, (colour, marker, shift) in LOOKS.items():
+            _published(ax, ours, theirs, quantity, unit, colour)
+            found = [_change(table, line, quantity, unit) for line in lines]
+            means, reach = bars(found)
+            ax.errorbar(
+                means,
+                [len(lines) - place + shift for place in range(len(lines))],
+                xerr=reach,
+                color=colour,
+                marker=marker,
+                ms=3.5,
+                ls="",
+                elinewidth=0.7,
+                label=f"{quantity}, ours",
+            )
+    axes[0].set_xlabel("distance over that of our recipe (1)")
+    axes[1].set_xlabel("angle minus that of our recipe (degrees)")
+    axes[0].set_ylabel("change of the recipe (what, steps)")
+    axes[0].set_yticks(
+        [len(lines) - place for place in range(len(lines))],
+        [_title(*line) for line in lines],
+    )
+    legend(figure, axes, 4)
+    return figure
+
+
+def caption(tables: Tables) -> str:
+    """Return the caption: each change that was trained as long as the authors'."""
+    table, theirs, ours = (
+        tables["b10_recipe_changes"],
+        Published.of(tables),
+        _ours(tables),
+    )
+    samples = table["initialisation"].nunique()
+    parts = []
+    for line in _lines(table):
+        case, change, steps = line
+        if case != "lenet-mnist" or (steps < WHOLE and change != "none"):
+            continue
+        ratios = (
+            interval(_change(table, line, quantity, "L2"), 3) for quantity in QUANTITIES
+        )
+        angles = (
+            interval(estimate(_rows(table, *line), quantity, "degrees", "random"))
+            for quantity in QUANTITIES
+        )
+        parts.append(
+            f"{change if change != 'none' else 'the same recipe'} at {steps:,} steps, "
+            f"{' and '.join(ratios)} (angles {' and '.join(angles)} degrees)"
+        )
+    published = (
+        f"{theirs.value(quantity, 'L2', 'random')[0] / own:.3f}"
+        for quantity in QUANTITIES
+        for own in [estimate(ours, quantity, "L2", "random").mean]
+    )
+    angles = (f"{theirs.value(q, 'degrees', 'random')[0]:.1f}" for q in QUANTITIES)
+    return (
+        "Stabilities of random subnetworks of LeNet-300-100 when one thing at a time "
+        "differs from the recipe of Figure~\\ref{fig:stability}: distance over, and "
+        "angle minus, that of the unchanged recipe with the same first weights, masks "
+        "and data orders after the same number of steps (after 50,000 where the "
+        "unchanged recipe was stopped earlier). Means over "
+        f"{samples} initialisations, bars 95\\,\\% intervals of Student's $t$. Bands: "
+        "the authors' numbers, from their smallest to their largest sample, against "
+        "our mean. Data order and pruning, distance over that of our recipe: authors "
+        f"{' and '.join(published)} (angles {' and '.join(angles)} degrees)"
+        f"{''.join(f'; {part}' for part in parts)}."
+    )
+
+
+def _ours(tables: Tables) -> pd.DataFrame:
+    """Return the rows of b3 with MNIST."""
+    table = tables["b3_stability_table"]
+    return table[table["case"] == "lenet-mnist"]
+
+
+def _lines(table: pd.DataFrame) -> list[tuple[str, str, int]]:
+    """Return case, change and steps of each line: MNIST first, long runs first."""
+    found = table[["case", "change", "steps"]].drop_duplicates()
+    longest = found.groupby("case")["steps"].max()
+    changed = [
+        (str(case), str(change), int(steps))
+        for case, change, steps in found.itertuples(index=False)
+        if change != "none" or (steps < longest[case] and steps > 10_000)
+    ]
+    order = list(table["change"].unique())
+    cases = list(CASES)
+    return sorted(
+        changed, key=lambda line: (cases.index(line[0]), -line[2], order.index(line[1]))
+    )
+
+
+def _title(case: str, change: str, steps: int) -> str:
+    name = "stopped earlier" if change == "none" else change
+    return f"{name}, {CASES[case].split()[1]} ({steps:,})"
+
+
+def _rows(table: pd.DataFrame, case: str, change: str, steps: int) -> pd.DataFrame:
+    return table[
+        (table["case"] == case)
+        & (table["change"] == change)
+        & (table["steps"] == steps)
+    ]
+
+
+def _change(
+    table: pd.DataFrame, line: tuple[str, str, int], quantity: str, unit: str
+) -> Estimate:
+    """Return ratio (distances) or difference (angles), paired by initialisation."""
+    case, change, steps = line
+    base = WHOLE if change == "none" else steps
+    new, old = (
+        networks(rows, quantity, unit, "random")
+        for rows in (_rows(table, *line), _rows(table, case, "none", base))
+    )
+    if unit == "L2":
+        return ratio_over_networks(new, old)
+    return over_networks(
+        [
+            [x - y for x, y in zip(a, b, strict=True)]
+            for a, b in zip(new, old, strict=True)
+        ]
+    )
+
+
+def _published(
+    ax: Axes,
+    ours: pd.DataFrame,
+    theirs: Published,
+    quantity: str,
+    unit: str,
+    colour: str,
+) -> None:
+    """Draw the authors' range, as a ratio to or a difference from our mean."""
+    own = estimate(ours, quantity, unit, "random").mean
+    mean, reach = theirs.value(quantity, unit, "random")
+    ends = (mean - reach, mean + reach)
+    low, high = (x / own if unit == "L2" else x - own for x in ends)
+    label = f"{quantity}, authors"
+    ax.axvspan(low, high, color=colour, alpha=0.2, lw=0, label=label)
