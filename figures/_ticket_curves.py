@@ -73,11 +73,12 @@ def curve(ax: Axes, rows: pd.DataFrame, kind: str, label: str, colour: str) -> N
     ax.fill_between(left, values.min(), values.max(), color=colour, alpha=0.15, lw=0)
 
 
-def level(ax: Axes, rows: pd.DataFrame) -> None:
+def level(
+    ax: Axes, rows: pd.DataFrame, label: str = "all weights", line: str = ":"
+) -> None:
     """Draw the mean accuracy of the whole networks."""
-    ax.axhline(
-        whole(rows).mean(), color="0.5", lw=0.6, marker="", ls=":", label="all weights"
-    )
+    mean = whole(rows).mean()
+    ax.axhline(mean, color="0.5", lw=0.6, marker="", ls=line, label=label)
 
 
 def scale(ax: Axes, lowest: float) -> None:
@@ -123,20 +124,34 @@ def whole(rows: pd.DataFrame) -> pd.Series:
     return dense.set_index("initialisation")["accuracy"]
 
 
-def winning(rows: pd.DataFrame, kind: str) -> str:
-    """Return how few weights are on average as accurate as all of them.
+def losses(rows: pd.DataFrame, kind: str) -> pd.Series:
+    """Return by how many points a kind is worse than all weights, at each density.
 
-    In parentheses: how few are so within one test image of digits.
+    Means over initialisations, most weights first.
     """
     own = rows[(rows["kind"] == kind) & (rows["round"] > 0)]
     loss = whole(rows).mean() - own.groupby("left")["accuracy"].mean()
-    loss -= 1e-9  # means of equal sums may be rounded otherwise
-    strict, within = (_down_to(loss.index[loss <= slack]) for slack in (0, IMAGE))
-    return f"{strict} ({within})"
+    # means of equal sums may be rounded otherwise
+    return (loss - 1e-9).sort_index(ascending=False)
 
 
-def _down_to(left: pd.Index) -> str:
-    return f"down to {left.min():.1f}\\,\\%" if len(left) else "never"
+def winning(rows: pd.DataFrame, kind: str) -> str:
+    """Return with how few weights it is on average as accurate as with all of them.
+
+    In parentheses: with how few it is so within one test image of digits.
+    """
+    loss = losses(rows, kind)
+    return f"{_down_to(loss <= 0)} ({_down_to(loss <= IMAGE)})"
+
+
+def _down_to(fine: pd.Series) -> str:
+    """Return the least density down to which all rounds are fine, or how many are."""
+    if not fine.any():
+        return "never"
+    least = f"{fine.index[fine].min():.1f}\\,\\%"
+    if fine.sum() == fine.cummin().sum():
+        return f"down to {least}"
+    return f"in {fine.sum()} of {len(fine)} rounds, the last at {least}"
 
 
 def gain(rows: pd.DataFrame, other: pd.DataFrame) -> pd.Series:
