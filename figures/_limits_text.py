@@ -2,9 +2,18 @@
 
 import pandas as pd
 
-from figures._limits import KEYS, Interval, limits, networks, shares
+from figures._limits import (
+    KEYS,
+    READINGS,
+    Interval,
+    limits,
+    nearer,
+    networks,
+    shares,
+)
 
 SHORT = {"paper": "paper", "exact": "exact", "orthogonal": "survivors"}
+"""Names of the forms in a sentence."""
 
 
 def samples(wide: pd.DataFrame) -> str:
@@ -15,6 +24,15 @@ def samples(wide: pd.DataFrame) -> str:
         f"{nets} networks, {cells} pairs of network and $\\lambda$, {len(wide)} "
         "trainings."
     )
+
+
+def independent(wide: pd.DataFrame) -> str:
+    """Return over how many networks each reading has its interval."""
+    counts = {
+        title: nearer(wide, "orthogonal", reading).samples
+        for reading, title in READINGS.items()
+    }
+    return ", ".join(f"{title}: {count}" for title, count in counts.items())
 
 
 def minimum(table: pd.DataFrame) -> str:
@@ -55,7 +73,8 @@ def sensitivity(table: pd.DataFrame) -> str:
     parts = []
     for factor in (0.25, 4.0):
         moved = (
-            f"{name} {_change(rows[usual | rows['matrix'].isna()], name, factor):+.1f}"
+            f"{SHORT.get(name, name)} "
+            f"{_change(rows[usual | rows['matrix'].isna()], name, factor):+.1f}"
             for name in names
         )
         parts.append(f"$\\varepsilon\\times{factor:g}$ {', '.join(moved)}")
@@ -66,7 +85,8 @@ def sensitivity(table: pd.DataFrame) -> str:
     ):
         if other.any():
             moved = (
-                f"{name} {_gap(rows[here & other], rows[here & usual], name):+.1f}"
+                f"{SHORT.get(name, name)} "
+                f"{_gap(rows[here & other], rows[here & usual], name):+.1f}"
                 for name in names[:3]
             )
             parts.append(f"{title} {', '.join(moved)}")

@@ -33,23 +33,42 @@ def samples(table: pd.DataFrame) -> str:
 
 
 def noise_floors(table: pd.DataFrame, precisions: Mapping[bool, str]) -> str:
-    """Return the largest noise floor of each case and precision."""
-    parts = []
+    """Return the largest noise floor of each case and precision, and what is near it.
+
+    A mean below twice the floor says little of the data order: the two make the
+    distance together (ours).
+    """
+    parts, near = [], []
     for (case, double), rows in table.groupby(["case", "double"]):
-        order, pruning = (
-            max(
+        title = f"{CASES[str(case)]} in {precisions[bool(double)]}"
+        floors = {
+            (quantity, kind): max(
                 value
-                for kind in KINDS
                 for found in networks(rows, f"{quantity} floor", "L2", kind)
                 for value in found
             )
             for quantity in QUANTITIES
+            for kind in KINDS
+        }
+        texts = (
+            f"{scientific(floor)} ({quantity}, {KINDS[kind][0]})"
+            for (quantity, kind), floor in floors.items()
         )
-        parts.append(
-            f"{scientific(order)} (data order) and {scientific(pruning)} (pruning) for "
-            f"{CASES[str(case)]} in {precisions[bool(double)]}"
-        )
-    return f"As a distance it is at most {'; '.join(parts)}."
+        parts.append(f"{', '.join(texts)} for {title}")
+        for (quantity, kind), floor in floors.items():
+            mean = estimate(rows, quantity, "L2", kind).mean
+            if mean < 2 * floor:
+                near.append(
+                    f"{quantity}, {KINDS[kind][0]} of {title} ({mean:.1f} and "
+                    f"{floor:.1f})"
+                )
+    close = (
+        f" Less than twice the floor, so partly rounding, are {'; '.join(near)}: "
+        "without it they would be smaller, and ratios to them larger."
+        if near
+        else ""
+    )
+    return f"As a distance it is at most {'; '.join(parts)}.{close}"
 
 
 def comparison(table: pd.DataFrame, theirs: Published) -> str:

@@ -80,8 +80,8 @@ def caption(tables: Tables) -> str:
     last = [exact[name, 100, 3.0] for name in ("exponential", "linear")]
     emptied = int((small["emptied"] > 0).sum())
     return (
-        "The largest prune size / cut size of all iterations of SynFlow; theorem 3 "
-        r"(claim \ref{maximal-critical-compression}) needs it below 1 (grey). Lines: "
+        "The largest prune size / cut size of all iterations of SynFlow; "
+        r"theorem \ref{maximal-critical-compression} needs it below 1 (grey). Lines: "
         "VGG-16 at CIFAR size, an all-ones input, float32, one run for each point; "
         f"means over {seeds.max()} initialisations with their range as bars at "
         f"compression $10^3$ (standard deviation at most {100 * spread:.1f}\\,\\% of "

@@ -46,11 +46,17 @@ def caption(tables: Tables) -> str:
     single = rows[rows["steps"] == 1]
     middle = (single["measured"] / single["predicted"]).groupby(single["score"])
     low, high = middle.min(), middle.max()
-    within = (
-        (single["measured"] >= single["predicted_high"])
-        & (single["measured"] <= single["predicted_low"])
-    ).groupby(single["score"])
-    random, magnitude = within.sum()["random"], within.sum()["magnitude"]
+    inside = (single["measured"] >= single["predicted_high"]) & (
+        single["measured"] <= single["predicted_low"]
+    )
+    within = inside.groupby(single["score"])
+    random = within.sum()["random"]
+    ranked = single["score"] == "magnitude"
+    chain = single["shortest"] == single["layers"]
+    magnitude, branched = (
+        f"{int(inside[ranked & of].sum())} of {int((ranked & of).sum())}"
+        for of in (chain, ~chain)
+    )
     safe = rows[rows["safe"]]
     chains = safe[safe["shortest"] == safe["layers"]]
     exact = int((chains["critical_count"] == chains["layers"]).sum())
@@ -65,9 +71,9 @@ def caption(tables: Tables) -> str:
         f"{seeds.min()} of the others; points are single runs. Left: one-shot pruning "
         "against the predicted median; bars lead from the 5\\,\\% to the 95\\,\\% "
         f"quantile of the prediction, which hold {random} of "
-        f"{within.size()['random']} random and {magnitude} of "
-        f"{within.size()['magnitude']} magnitude runs (bars leave out the fluctuation "
-        "of a count around its mean: magnitude on residual networks). SynFlow's "
+        f"{within.size()['random']} random runs, {magnitude} magnitude runs on chains "
+        f"and {branched} on residual networks (bars of magnitude leave out the "
+        "fluctuation of a count around its mean). SynFlow's "
         "prediction takes a score for $|\\theta|$ times a constant of the layer; "
         f"measured over predicted is {low['synflow']:.2f} to {high['synflow']:.2f}, "
         "most where the border of small feature maps spreads the constant. Right: all "

@@ -22,11 +22,13 @@ from figures._stability import (
     ratio,
 )
 from figures.common import PAGE, Tables
-from theory.u_statistic import Estimate
+from theory.u_statistic import Estimate, over_networks
 
 Measure = Callable[[pd.DataFrame], Estimate]
 
 LINES = {"data order": "-", "pruning": "--"}
+FLOORS = {"data order": "_", "pruning": "x"}
+"""Markers of the noise floors, which are known at step 0 only."""
 RATIOS = {"data order": ("C2", "^"), "pruning": ("C3", "D")}
 """Colour and marker of random over IMP."""
 NETWORKS = {**KINDS, "dense": ("whole network", "C7", "*")}
@@ -79,10 +81,10 @@ def caption(tables: Tables) -> str:
         "stabilities (from which step 0 is), the distance of random subnetworks over "
         "that of IMP's, and test accuracy. Lines are means over initialisations, bars "
         "95\\,\\% intervals of Student's $t$ over them; each counts once, as its pairs "
-        "share runs. Thin lines without markers: the largest numerical noise floor of "
-        "the same subnetwork and stability at step 0. Open markers: the authors' "
-        "numbers for MNIST, which they print for step 0 only (of two markers of "
-        "one shape the lower one is data order), bars "
+        "share runs. Ticks and crosses at step 0: the largest numerical noise floor of "
+        "the same subnetwork and stability, which was measured there only. Open "
+        "markers: the authors' numbers for MNIST, which they print for step 0 only (of "
+        "two markers of one shape the lower one is data order), bars "
         f"their smallest and largest sample. {' '.join(cases)}"
     )
 
@@ -129,13 +131,13 @@ def _floors(ax: Axes, start: pd.DataFrame, unit: str) -> None:
         for kind, (title, colour, _) in KINDS.items():
             found = networks(start, f"{quantity} floor", unit, kind)
             if found:
-                ax.axhline(
-                    max(value for network in found for value in network),
-                    lw=0.6,
-                    alpha=0.7,
+                ax.plot(
+                    [0],
+                    [max(value for network in found for value in network)],
+                    ls="",
                     color=colour,
-                    ls=LINES[quantity],
-                    marker="",
+                    marker=FLOORS[quantity],
+                    ms=6,
                     label=f"noise floor, {title}, {quantity}",
                 )
 
@@ -199,12 +201,14 @@ def _text(title: str, rows: pd.DataFrame) -> str:
         for kind, (name, *_) in KINDS.items():
             measure = partial(estimate, quantity=quantity, unit="L2", kind=kind)
             ends = [interval(found, 2) for found in _curve(rows, measure)[1]]
-            parts.append(f"{quantity}, {name} {ends[0]} to {ends[-1]}")
+            change = interval(_change(rows, quantity, kind, "L2"), 2)
+            parts.append(f"{quantity}, {name} {ends[0]} to {ends[-1]} ({change})")
     accuracies = []
     for kind, (name, *_) in KINDS.items():
         measure = partial(estimate, quantity="accuracy", unit="share", kind=kind)
         shares = [f"{100 * found.mean:.1f}" for found in _curve(rows, measure)[1]]
-        accuracies.append(f"{name} {shares[0]} to {shares[-1]}")
+        change = interval(_change(rows, "accuracy", kind, "share", 100), 2)
+        accuracies.append(f"{name} {shares[0]} to {shares[-1]} ({change})")
     head = (
         f"{title}: $k = {', '.join(map(str, steps))}$; {order.samples} "
         f"initialisations, {order.pairs} pairs of data orders and {prune.pairs} runs "
@@ -213,7 +217,22 @@ def _text(title: str, rows: pd.DataFrame) -> str:
     if len(steps) == 1:
         return head
     return (
-        f"{head} From the first step to the last the "
+        f"{head} From the first step to the last, in parentheses the change and its "
+        "interval, paired over initialisations, the "
         f"distances go: {'; '.join(parts)}; the accuracies in \\%: "
         f"{'; '.join(accuracies)}."
     )
+
+
+def _change(
+    rows: pd.DataFrame, quantity: str, kind: str, unit: str, scale: float = 1.0
+) -> Estimate:
+    """Return the last step's mean less the first's, paired over initialisations."""
+    own = rows[
+        (rows["quantity"] == quantity)
+        & (rows["unit"] == unit)
+        & (rows["subnetwork"] == kind)
+    ]
+    means = own.groupby(["initialisation", "rewind"])["value"].mean().unstack()
+    changes = scale * (means[means.columns.max()] - means[means.columns.min()])
+    return over_networks([[change] for change in changes.dropna()])

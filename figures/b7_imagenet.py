@@ -80,9 +80,9 @@ def caption(tables: Tables) -> str:
     )
     return (
         "Rewinding with the schedules of the networks that paper B trains on ImageNet, "
-        "as it prints them. Top: accuracy of subnetworks less that of the unpruned "
-        "network trained from the same weights, against the weights left, pruned in "
-        "one shot or in rounds. The reinitialised network has IMP's "
+        "as it prints them (a column each). Top: accuracy of subnetworks less that of "
+        "the unpruned network trained from the same weights, against the weights left, "
+        "pruned in one shot or in rounds. The reinitialised network has IMP's "
         "mask and is trained from epoch 0. Below: accuracy, distance and angle at the "
         "paper's share of weights, against the rewinding point; stability to data "
         "order (solid) and to pruning (dashed), larger is less stable. Lines are "
@@ -96,7 +96,7 @@ def caption(tables: Tables) -> str:
         "Distances of random over IMP's subnetworks at the first and the last "
         "rewinding point: "
         + "; ".join(
-            f"{title} {ratios(chosen(tables, name))}"
+            f"{title}'s schedule {ratios(chosen(tables, name))}"
             for name, (title, _) in NETWORKS.items()
         )
         + "."

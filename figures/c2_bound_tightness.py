@@ -24,6 +24,8 @@ RESOLVED = 3.0
 """Deviation of the transition above which the large-D value is taken as exact: below,
 few directions are left on one side, and only the bounds hold."""
 NORMAL = 1.96
+EDGE = 5.0
+"""Of the bottom row, in standard errors."""
 
 
 def draw(tables: Tables) -> Figure:
@@ -51,7 +53,7 @@ def draw(tables: Tables) -> Figure:
             ax.axhline(0, color="0.3", lw=0.6, marker="", zorder=1)
         upper.set(xscale="log", ylim=(-0.03, 1.03))
         middle.set_ylim(-1.6, 1.6)
-        lower.set_ylim(-5, 5)
+        lower.set_ylim(-EDGE, EDGE)
     axes[0, 0].set_ylabel(r"$\delta / D$ (1)")
     axes[1, 0].set_ylabel("gap (dimensions)")
     axes[2, 0].set_ylabel("gap (std. errors)")
@@ -67,7 +69,7 @@ def caption(tables: Tables) -> str:
     rows = _rows(table)
     sampled = rows[(rows["method"] == "projections") & (rows["deviation"] > 0)]
     fine = sampled[sampled["deviation"] >= RESOLVED]
-    brute = rows[rows["method"] == "subspaces"]
+    brute = rows[(rows["method"] == "subspaces") & (rows["deviation"] >= RESOLVED)]
     coarse = sampled[sampled["deviation"] < RESOLVED]
     worst = rows.sort_values("paper_gap").iloc[-1]
     spiked = rows[
@@ -85,9 +87,10 @@ def caption(tables: Tables) -> str:
         f"{table['seed'].nunique()} random directions), {table['pairs'].max()} pairs "
         "of exactly projected samples (filled), random subspaces that meet the "
         f"ellipsoid (open, {table['draws'].min()} to {table['draws'].max()} draws), "
-        "and paper C's form (dashed). Below: estimates less the formula; bars are two "
-        "standard errors, the shaded bands the bounds of the theorem. Bottom: the "
-        "same in standard errors, grey the 95\\,\\% range of a normal variable. "
+        "and paper C's form (dashed). Below: projections less the formula; bars are "
+        "two standard errors, the shaded bands the bounds of the theorem. Bottom: both "
+        "estimates less it, in standard errors, grey the 95\\,\\% range of a normal "
+        "variable. "
         f"Where the transition is at least {RESOLVED:g} dimensions wide, "
         f"of projections {_within(fine)} and of brute-force estimates {_within(brute)} "
         f"are within {NORMAL}: a few too many are not (the last term is no theorem); "
@@ -95,10 +98,12 @@ def caption(tables: Tables) -> str:
         f"${brute['z'].abs().max():.1f}$. Elsewhere (faint) the formula's last term is "
         f"off by up to {coarse['gap'].abs().max():.2f} dimensions; estimates leave the "
         f"bounds by at most {(beyond / sampled['standard_error']).max():.1f} standard "
-        "errors anywhere. Paper C's form is always below, by up to "
-        f"${100 * worst['paper_gap']:.0f}\\,\\%$ of $D$ ({TITLES[worst['spectrum']]}, "
-        f"$D = {worst['size']}$, $R = {worst['radius']:.2f}$); spiked, $D = 1000$, "
-        f"$R = 1$: exact ${exact.min():.3f}$ to ${exact.max():.3f}$, paper's form "
+        f"errors anywhere. Of the faint points {_outside(rows)} lie beyond the bottom "
+        "row and are drawn as arrows at its edge. Paper C's form is always below, by "
+        f"up to ${100 * worst['paper_gap']:.0f}\\,\\%$ of $D$ "
+        f"({TITLES[worst['spectrum']]}, $D = {worst['size']}$, "
+        f"$R = {worst['radius']:.2f}$); spiked, $D = 1000$, $R = 1$: "
+        f"exact ${exact.min():.3f}$ to ${exact.max():.3f}$, paper's form "
         f"${paper.mean():.2f}$."
     )
 
@@ -107,6 +112,13 @@ def _within(rows: pd.DataFrame) -> str:
     """Return how many are within two errors, and how many would be by chance alone."""
     found = int((rows["z"].abs() <= NORMAL).sum())
     return f"{found} of {len(rows)} (by chance {0.95 * len(rows):.0f})"
+
+
+def _outside(rows: pd.DataFrame) -> str:
+    """Return how many are beyond the axis, and how far the farthest is."""
+    beyond = rows[rows["z"].abs() > EDGE]
+    far = beyond["z"].abs().max()
+    return f"{len(beyond)} (the farthest at {far:.1f})" if len(beyond) else "none"
 
 
 def _rows(table: pd.DataFrame) -> pd.DataFrame:
@@ -184,14 +196,19 @@ def _scores(ax: Axes, rows: pd.DataFrame, size: int) -> None:
     for method, face in (("projections", colour), ("subspaces", "none")):
         own = outside[outside["method"] == method]
         for coarse, part in own.groupby(own["deviation"] < RESOLVED):
-            ax.plot(
-                BESIDE[size] * part["radius"],
-                np.clip(part["z"], -5, 5),
-                ls="",
-                marker=marker,
-                ms=1.8 if method == "projections" else 4.5,
-                mfc=face,
-                color=colour,
-                alpha=0.4 if coarse else 1.0,
-                clip_on=False,
-            )
+            for shape, own_part in (
+                (marker, part[part["z"].abs() <= EDGE]),
+                ("^", part[part["z"] > EDGE]),
+                ("v", part[part["z"] < -EDGE]),
+            ):
+                ax.plot(
+                    BESIDE[size] * own_part["radius"],
+                    np.clip(own_part["z"], -EDGE, EDGE),
+                    ls="",
+                    marker=shape,
+                    ms=1.8 if method == "projections" and shape == marker else 4.0,
+                    mfc=face,
+                    color=colour,
+                    alpha=0.4 if coarse else 1.0,
+                    clip_on=False,
+                )

@@ -134,13 +134,19 @@ def _errors(ax: Axes, table: pd.DataFrame) -> None:
 
 
 def _worst(table: pd.DataFrame) -> str:
-    """Return the largest error and the coverage at 64 and more steps."""
+    """Return error, width and coverage of the intervals at each number of steps."""
     found = _differences(table)
+    width = 100 * (found["high"] - found["low"]) / found["prunable"]
     parts = []
-    for steps in (16, 32, 64):
-        own = found[found["steps"] == steps]
+    for steps, own in found.groupby("steps"):
         parts.append(
             f"{steps} steps {own['error'].max():.1f} points at most, "
-            f"{own['covered'].sum()} of {len(own)} exact limits within the interval"
+            f"{own['covered'].sum()} of {len(own)} exact limits within the interval, "
+            f"which is {width[own.index].mean():.0f} points wide on average"
         )
-    return f"With 8 probes: {'; '.join(parts)}."
+    cases = found[["strength", "seed", "form"]].nunique()
+    return (
+        f"With 8 probes ({cases['form']} forms, of which two are drawn, "
+        f"{cases['strength']} $\\lambda$, {cases['seed']} trainings): "
+        f"{'; '.join(parts)}."
+    )

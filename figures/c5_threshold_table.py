@@ -63,11 +63,19 @@ def _dots(ax: Axes, found: list[tuple[str, pd.DataFrame]]) -> None:
         )
     for place in places[1:] + 0.5:
         ax.axhline(place, color="0.8", lw=0.5, marker="")
-    ax.set_yticks(places, [title for title, _ in found])
+    ax.set_yticks(places, [_place(title, rows) for title, rows in found])
     ax.set(ylim=(places[-1] - 0.5, 0.5), xlim=(0, 100))
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("weights that can be removed (% of the prunable ones)")
     ax.set_ylabel("network (trained with or without $\\ell_1$)")
+
+
+def _place(title: str, rows: pd.DataFrame) -> str:
+    """Return the title with the images, if not digits, and the runs, if one."""
+    dataset = rows.index.get_level_values("dataset")[0]
+    more = [] if dataset == "digits" else [dataset]
+    more += ["1 run"] if len(rows) == 1 else []
+    return f"{title}\n({', '.join(more)})" if more else title
 
 
 def _gains(ax: Axes, wide: pd.DataFrame) -> None:
@@ -134,9 +142,9 @@ def caption(tables: Tables) -> str:
         "is a lower end. The quadratic model takes eigenvalues below 0 as 0. "
         f"{_text.minimum(table)} Above right: gain, by how much nearer to a reading "
         "the exact forms are than the paper's, with the 95\\,\\% interval of Student's "
-        "$t$ over networks; below a reading that all forms exceed, as (a) and (d), it "
-        "is the difference of the forms. Below right: checkpoints, open with the "
-        "$\\varepsilon$ of then, filled with the last one. "
+        f"$t$ over networks ({_text.independent(wide)}); below a reading that all "
+        "forms exceed, as (a) and (d), it is the difference of the forms. Below right: "
+        "checkpoints, open with the $\\varepsilon$ of then, filled with the last one. "
         f"{_text.checkpoint(table)} {_text.sensitivity(table)} "
         "The authors' table is known as a picture only."
     )

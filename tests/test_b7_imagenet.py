@@ -225,7 +225,10 @@ def test_figure(real: bool) -> None:
     assert ("as accurate from epoch 3 on (paper: 4)" in text) == real
     assert ("GPUs: ResNet-50, Inception-v3, SqueezeNet." in text) != real
     assert "says nothing about ImageNet" in text and "a ResNet of 7 weights" in text
-    assert "Inception-v3 3.0 and 3.0 (data order), 3.0 and 3.0 (pruning)" in text
+    assert (
+        "Inception-v3's schedule 3.0 and 3.0 (data order), 3.0 and 3.0 (pruning)"
+        in text
+    )
     assert "30, 30, 50\\,\\% of the weights" in text and "6 of 171" in text
     assert ("(generated images)" in titles[0]) != real
     assert "76.1 ± 0.1 % published" in titles[0] and "75.0 % ours" in titles[2]

@@ -24,13 +24,15 @@ def test_one_shot_pruning_is_below_exact_limits_only() -> None:
     assert any(s < e for *_, e, s, _ in found)
 
 
-def test_limits_are_compared_in_four_ways() -> None:
+def test_limits_are_compared_in_five_ways() -> None:
     sides = [predicted_threshold.order_of_limits(Random(seed)) for seed in SEEDS]
     for found in sides:
-        assert found.left.shape == (4,)
+        assert found.left.shape == (5,)
         # the scale of `at_most` is the sum of both: strictly below
         assert bool((found.scale[[1, 3]] < 2 * found.right[[1, 3]]).all())
         assert float(found.scale[0]) <= 2 * float(found.right[0])
+    survivors = {float(found.right[4]) for found in sides}
+    assert len(survivors) > 10  # one weight leaves no hyperplane
 
 
 def test_scales_compare_all_three_numbers() -> None:

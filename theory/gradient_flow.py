@@ -14,7 +14,7 @@ and with `neuron-conservation`, in any network of theorem 1, for each hidden uni
 
     Q = |w_in|^2 + b^2 - |w_out|^2.
 
-If layers l and l + 1 are linear, with nothing between, the whole matrix
+If layers l and l + 1 are linear, without biases and with nothing between, the matrix
 
     Q = W_{l+1}^T W_{l+1} - W_l W_l^T
 

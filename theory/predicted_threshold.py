@@ -18,7 +18,7 @@ where delta and 1 + delta' are D if w^k is in S.
     between n_b and n_C (claim `pruning-upper-bound`).
     Proof: loss(P) <= L(w^k) - L(w*) for each n; at n_a w^k is in S, so that n_a <= D is
     within; T(R^2) <= delta for each n.
-2.  All four are the same for c w, t H / c^2 and t eps: they know no unit of the loss or
+2.  All five are the same for c w, t H / c^2 and t eps: they know no unit of the loss or
     of the weights. A smaller eps does to them what larger weights c w do, or the larger
     curvature c^2 H: none grows.
     Proof: eps enters by H / eps, and the shift d can be measured in units of c. As eps
@@ -97,7 +97,10 @@ def limits_of(rng: Random) -> tuple[float, float, float, float, str]:
 
 
 def order_of_limits(rng: Random) -> Sides:
-    """Return T(R^2) <= delta as it is computed, so that n_C <= n_E; and all scaled."""
+    """Return T(R^2) <= delta as it is computed, so that n_C <= n_E.
+
+    And delta and delta' for c w and t eps, H measured in units of t / c^2.
+    """
     cone, _ = random_cone(rng)
     trace, along = measures(cone.curvatures, cone.point)
     size, square = len(cone.point), float(cone.point @ cone.point)
@@ -106,11 +109,16 @@ def order_of_limits(rng: Random) -> Sides:
     scaled = cone_dimension(trace, along, size, factor * square, 0.5 * factor)
     smaller = cone_dimension(trace, along, size, square, rng.uniform(0.1, 0.5))
     euclidean = paper_dimension(trace, size, square, 0.5)
+    survivors, survivors_scaled = (
+        orthogonal_dimension(trace, along, size, s * square, s * 0.5)
+        for s in (1.0, factor)
+    )
     rows = [
         at_most(euclidean, found.value),
         at_most(euclidean, found.leading),
         equal(found.leading, scaled.leading, size * (1 + 1 / cone.excess)),
         at_most(smaller.leading, found.leading),
+        equal(survivors, survivors_scaled, size * (1 + 1 / cone.excess)),
     ]
     return sides(rows, str(cone))
 
@@ -202,7 +210,7 @@ def eigenvalues_alone(rng: Random) -> ExactSides:
 CLAIM = Claim(
     label="predicted-threshold",
     title="The limits speak of re-optimised survivors, and know no unit of the weights",
-    statement="n_a ≤ n_b, n_C ≤ n_E; n(c·w, t·H/c², t·ε) = n(w, H, ε) for all four; "
+    statement="n_a ≤ n_b, n_C ≤ n_E; n(c·w, t·H/c², t·ε) = n(w, H, ε) for all five; "
     "none grows as ε falls; |λ| allows no more than max(λ, 0), and that no more than λ",
     source="Zhang et al. 2024, arXiv 2306.05857, section 5; statements: ours",
     assumptions=(

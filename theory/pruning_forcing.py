@@ -1,8 +1,9 @@
 """What pruning does to the training of a linear model, in closed forms (ours).
 
-H_t = mean x x^T of the batch of step t, K the inputs that the mask keeps, P the others,
-theta_t the dense run, p_t = theta_t on P, and e_t the difference, on K, of the dense
-run and of the subnetwork's with the same batches.
+The loss is half the mean squared error. H_t = mean x x^T of the batch of step t, K the
+inputs that the mask keeps, P the others, theta_t the dense run, p_t = theta_t on P, and
+e_t the difference, on K, of the dense run and of the subnetwork's with the same
+batches.
 
 1. **Forcing.** With w_t the difference of the velocities and H' = H_KK + lambda I,
 

@@ -27,8 +27,9 @@ functions with the property that the mass of node j lies in [theta_{j-1}, theta_
 
 with theta_0 and theta_{k+1} the ends of the spectrum. `enclosure` is this bound: it is
 coarse, but asks of f only to be monotone. `step_halved` is the rule of half the steps:
-the difference from it is an estimate of its own error, no bound, and larger than the
-error of all steps wherever that still falls.
+the difference from it is an estimate of its own error, no bound. It is at least the
+error of all steps where doubling the steps at least halves the error; where the steps
+are far too few for what lies near 0 it can be smaller by orders of magnitude.
 """
 
 import numpy as np

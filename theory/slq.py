@@ -13,8 +13,9 @@ Lanczos' recurrence without a breakdown give k nodes theta_j with weights w_j |v
        Gauss, Radau at a >= lambda_max  <=  v^T f(H) v  <=  Radau at 0.
 
    Proof: the sign of the error terms of `theory.quadrature`.
-3. For f = 1 / (s + lambda) the error of Gauss is |x - x_k|^2 in the norm of s + H, x_k
-   the k-th iterate of conjugate gradients for (s + H) x = v. Hence it is at most
+3. For H positive semi-definite and f = 1 / (s + lambda), s > 0, the error of Gauss is
+   |x - x_k|^2 in the norm of s + H, x_k the k-th iterate of conjugate gradients for
+   (s + H) x = v. Hence it is at most
    4 r^2k v^T (s + H)^-1 v, r = (sqrt(K) - 1) / (sqrt(K) + 1), K = 1 + lambda_max / s:
    the steps needed grow as sqrt(lambda_max / s) at most, as they do where eigenvalues
    fill the interval (few outliers cost few steps); no number of probes replaces them.

@@ -29,7 +29,7 @@ Let X = m * A(m * W_k, u). For any network and any optimiser
 3 is about one run that is forked later and later. Paper B's rewinding is another thing:
 each k has a run of its own, dense up to k, masked there, with an optimiser that starts
 from rest. That random subnetworks are more stable there too for later k is an
-observation (figure b4; IMP's are not distinguishably so), and the controls show that 3
+observation (figure b4, which has what is seen of IMP's), and the controls show that 3
 does not imply it.
 
 All expectations are sums over all orders, on both sides, in rational arithmetic.

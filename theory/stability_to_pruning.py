@@ -16,14 +16,14 @@ holds pruned weights at exactly 0. Then
 3. A subnetwork is a network of its own: training under a frozen mask and training the
    graph without the pruned edges give the same weights, with momentum and decay.
 4. Whatever u: d = 0 at k = T, and if nothing that acts is pruned (m = 1, or only
-   weights that read inputs which are always 0). Runs of different u differ even then,
-   for k < T.
+   weights that read inputs which are always 0). Runs of different u can differ even
+   then, for k < T.
 5. In a linear model the difference of the two runs is linear in the pruned weights as
    they move through the dense training, and in nothing else. If W_k fits every sample
    and every step has the same batch, small plain steps make d fall to 0 as k rises to
-   T; and if the inputs are equally correlated and the weights of one sign, no mask of
-   the same count is more stable than magnitude pruning's (ours; statements and proofs
-   in `theory.pruning_forcing` and `theory.equal_correlations`).
+   T; and if H = alpha I + beta 1 1^T and the weights have one sign, no mask of the same
+   count is more stable than magnitude pruning's (ours; half the mean squared error;
+   statements and proofs in `theory.pruning_forcing` and `theory.equal_correlations`).
 
 That IMP's subnetworks are more stable than random ones in real networks, and both are
 more stable for later k, is an observation of paper B, measured in figures b3 and b4; 5
