@@ -7,14 +7,14 @@ import matplotlib
 import tyro
 
 from experiments.store import write_atomic
-from figures import common, evidence, limit_tables
+from figures import common, evidence, gallery, limit_tables
 
 
 def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()) -> None:
     """Draw figures as PDF and PNG from the committed tables, and write the captions.
 
-    With all figures come the list of what is fragile in the published evidence, and
-    the rows of the paper's tables of pruning limits.
+    With all figures come a page of them with their captions, the list of what is
+    fragile in the published evidence, and the rows of the paper's tables of limits.
 
     Args:
         names: which figures; all of them if none is named.
@@ -31,6 +31,9 @@ def main(names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()) -> None:
         write_atomic(common.GENERATED / f"{name}.tex", caption.encode())
         print(f"{name}: figures/output/{name}.pdf and .png")
     if not names:
+        page = gallery.gallery(list(drawings.values()), tables)
+        write_atomic(common.OUTPUT / "README.md", page.encode())
+        print("figures/output/README.md: all figures with their captions")
         for name, text in (
             ("evidence", evidence.evidence(tables)),
             ("thresholds", limit_tables.thresholds(tables)),

@@ -77,14 +77,16 @@ def caption(tables: Tables) -> str:
     ]
     return (
         "Stability and accuracy of LeNet-300-100's subnetworks whose weights are "
-        "rewound to step $k$ of the training: distances and angles as in the table of "
-        "stabilities (from which step 0 is), the distance of random subnetworks over "
-        "that of IMP's, and test accuracy. Lines are means over initialisations, bars "
-        "95\\,\\% intervals of Student's $t$ over them; each counts once, as its pairs "
-        "share runs. Ticks and crosses at step 0: the largest numerical noise floor of "
-        "the same subnetwork and stability, which was measured there only. Open "
-        "markers: the authors' numbers for MNIST, which they print for step 0 only (of "
-        "two markers of one shape the lower one is data order), bars "
+        r"rewound to step $k$ of the training (claims \ref{stability-to-data-order}, "
+        r"\ref{stability-to-pruning}): distances and angles as in "
+        r"Figure~\ref{fig:stability} (from which step 0 is), the distance of "
+        "random subnetworks over that of IMP's, and test accuracy. Lines are means "
+        "over initialisations, bars 95\\,\\% intervals of Student's $t$ over them; "
+        "each counts once, as its pairs share runs. Ticks and crosses at step 0: the "
+        "largest numerical noise floor of the same subnetwork and stability, which was "
+        "measured there only. Open markers: the authors' numbers for MNIST, which they "
+        "print for step 0 only (of two markers of one shape the lower one is data "
+        "order), bars "
         f"their smallest and largest sample. {' '.join(cases)}"
     )
 

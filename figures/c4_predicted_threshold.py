@@ -58,7 +58,8 @@ def caption(tables: Tables) -> str:
         )
     seeds = columns[0][2]["seed"].nunique()
     return (
-        "Global one-shot magnitude pruning of small networks on digits: training loss "
+        "Global one-shot magnitude pruning of small networks on digits (claim "
+        r"\ref{predicted-threshold}): training loss "
         "and test accuracy of the pruned network as it is, means of "
         f"{seeds} trainings each, bands their range. Vertical lines: limits predicted "
         "from the Hessian of the dense network, bands their range. Markers above the "

@@ -133,7 +133,9 @@ def caption(tables: Tables) -> str:
     table = tables["c5_threshold_table"]
     wide = limits(table)
     return (
-        "Predicted pruning limits (open markers) against measured ones (filled), means "
+        "Predicted pruning limits (open markers; claims "
+        r"\ref{exact-statistical-dimension}, \ref{pruning-upper-bound}) against "
+        r"measured ones (filled; claim \ref{predicted-threshold}), means "
         f"over seeds with their range. {_text.samples(wide)} Exact forms: of random "
         "subspaces, and of the cone cut by the hyperplane in which the survivors, the "
         "weights that stay, can move. Of (a) and (d) the largest number that holds is "

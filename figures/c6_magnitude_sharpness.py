@@ -117,7 +117,8 @@ def caption(tables: Tables) -> str:
     table = tables["c6_magnitude_sharpness"]
     seeds = table["seed"].nunique()
     return (
-        "What moves the pruning limit (MLP 64-20-10 on digits); predictions are "
+        r"What moves the pruning limit (claim \ref{predicted-threshold}; MLP 64-20-10 "
+        "on digits); predictions are "
         "hollow, measurements filled. Left: the limits when all weights are "
         "multiplied in the quadratic model; multiplying the Hessian "
         "by $c$ is the same as multiplying the weights by $\\sqrt{c}$, or dividing "

@@ -101,7 +101,7 @@ def test_foundation_figures_are_found() -> None:
     found = {drawing.name for drawing in DRAWINGS}
     assert {"a3_neuron_conservation", "a4_layer_size"} <= found
     files = {path.stem for path in common.FIGURES.glob("[a-z]*.py")}
-    files -= {"common", "evidence", "limit_tables"}
+    files -= {"common", "evidence", "gallery", "limit_tables"}
     assert found == files, "a figure file without draw or without caption"
 
 
