@@ -28,36 +28,55 @@ WHOLE = 50_000
 def draw(tables: Tables) -> Figure:
     """Return distance (as a ratio) and angle (as a difference) of each change."""
     table, theirs = tables["b10_recipe_changes"], Published.of(tables)
-    ours = _ours(tables)
-    lines = _lines(table)
-    figure, axes = plt.subplots(1, 2, figsize=(PAGE, 4.4), sharey=True)
-    for ax, unit in zip(axes, UNITS, strict=True):
-        neutral = 1.0 if unit == "L2" else 0.0
-        ax.axvline(neutral, color="0.3", lw=0.6, marker="")
-        for quantity, (colour, marker, shift) in LOOKS.items():
-            _published(ax, ours, theirs, quantity, unit, colour)
-            found = [_change(table, line, quantity, unit) for line in lines]
-            means, reach = bars(found)
-            ax.errorbar(
-                means,
-                [len(lines) - place + shift for place in range(len(lines))],
-                xerr=reach,
-                color=colour,
-                marker=marker,
-                ms=3.5,
-                ls="",
-                elinewidth=0.7,
-                label=f"{quantity}, ours",
-            )
-    axes[0].set_xlabel("distance over that of our recipe (1)")
-    axes[1].set_xlabel("angle minus that of our recipe (degrees)")
-    axes[0].set_ylabel("change of the recipe (what, steps)")
-    axes[0].set_yticks(
-        [len(lines) - place for place in range(len(lines))],
-        [_title(*line) for line in lines],
+    groups = {
+        case: lines
+        for case in CASES
+        if (lines := [line for line in _lines(table) if line[0] == case])
+    }
+    sizes = [len(lines) for lines in groups.values()]
+    figure, axes = plt.subplots(
+        len(groups),
+        2,
+        figsize=(PAGE, 1.2 + 0.2 * sum(sizes)),
+        sharex="col",
+        sharey="row",
+        height_ratios=sizes,
+        squeeze=False,
     )
-    legend(figure, axes, 4)
+    for (case, lines), row in zip(groups.items(), axes, strict=True):
+        places = [len(lines) - place for place in range(len(lines))]
+        for ax, unit in zip(row, UNITS, strict=True):
+            ax.axvline(1.0 if unit == "L2" else 0.0, color="0.3", lw=0.6, marker="")
+            for quantity in LOOKS:
+                if case == "lenet-mnist":
+                    _published(ax, _ours(tables), theirs, quantity, unit)
+                found = [_change(table, line, quantity, unit) for line in lines]
+                _points(ax, places, found, quantity)
+            ax.set_title(CASES[case])
+        row[0].set_yticks(places, [_title(*line) for line in lines])
+        row[0].set_ylim(0.4, len(lines) + 0.6)
+        row[0].set_ylabel("change (what, steps)")
+    axes[-1, 0].set_xlabel("distance over that of our recipe (1)")
+    axes[-1, 1].set_xlabel("angle minus that of our recipe (degrees)")
+    legend(figure, axes[0], 4)
     return figure
+
+
+def _points(ax: Axes, places: list[int], found: list[Estimate], quantity: str) -> None:
+    """Draw means with their intervals, one quantity a little above the other."""
+    colour, marker, shift = LOOKS[quantity]
+    means, reach = bars(found)
+    ax.errorbar(
+        means,
+        [place + shift for place in places],
+        xerr=reach,
+        color=colour,
+        marker=marker,
+        ms=3.5,
+        ls="",
+        elinewidth=0.7,
+        label=f"{quantity}, ours",
+    )
 
 
 def caption(tables: Tables) -> str:
@@ -126,9 +145,8 @@ def _lines(table: pd.DataFrame) -> list[tuple[str, str, int]]:
     )
 
 
-def _title(case: str, change: str, steps: int) -> str:
-    name = "stopped earlier" if change == "none" else change
-    return f"{name}, {CASES[case].split()[1]} ({steps:,})"
+def _title(_: str, change: str, steps: int) -> str:
+    return f"{'stopped earlier' if change == 'none' else change}, {steps:,}"
 
 
 def _rows(table: pd.DataFrame, case: str, change: str, steps: int) -> pd.DataFrame:
@@ -165,7 +183,6 @@ def _published(
     theirs: Published,
     quantity: str,
     unit: str,
-    colour: str,
 ) -> None:
     """Draw the authors' range, as a ratio to or a difference from our mean."""
     own = estimate(ours, quantity, unit, "random").mean
@@ -173,4 +190,4 @@ def _published(
     ends = (mean - reach, mean + reach)
     low, high = (x / own if unit == "L2" else x - own for x in ends)
     label = f"{quantity}, authors"
-    ax.axvspan(low, high, color=colour, alpha=0.2, lw=0, label=label)
+    ax.axvspan(low, high, color=LOOKS[quantity][0], alpha=0.25, lw=0, label=label)

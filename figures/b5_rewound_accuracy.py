@@ -22,7 +22,7 @@ from figures.common import COLUMN, PAGE, Tables
 
 KINDS = {
     "imp": ("IMP", "C0", "C2"),
-    "reinitialised": ("its masks reinitialised", "C1", "C4"),
+    "reinitialised": ("reinitialised", "C1", "C4"),
 }
 """Title, and colours where it is reset and rewound."""
 
@@ -37,11 +37,11 @@ def draw(tables: Tables) -> Figure:
         first = reset[reset["network"] == name]
         later = rewound[rewound["network"] == name]
         if len(first):
-            level(ax, first, "all weights, trained from step 0")
-        level(ax, later, "all weights, trained from the later step", "-.")
+            level(ax, first, "all weights, reset")
+        level(ax, later, "all weights, rewound", "-.")
         for kind, (label, reset_colour, colour) in KINDS.items():
             if len(first):
-                curve(ax, first, kind, f"{label}, reset to step 0", reset_colour)
+                curve(ax, first, kind, f"{label}, reset", reset_colour)
             curve(ax, later, kind, f"{label}, rewound", colour)
         ax.set_title(f"{TITLES[name]}, rewound to step {later['rewind'].iloc[0]}")
         scale(ax, later["left"].min())
