@@ -26,7 +26,7 @@ def gallery(drawings: Sequence[Drawing], tables: Tables) -> str:
     """Return the page: a heading, picture, caption and files for each figure."""
     labels = figures_of(PAPER.read_text(encoding="utf-8"))
     parts = [HEAD]
-    for drawing in drawings:
+    for drawing in sorted(drawings, key=_place):
         name = drawing.name
         parts.append(
             f"## {name}\n\n![{title(drawing)}]({name}.png)\n\n"
@@ -36,6 +36,12 @@ def gallery(drawings: Sequence[Drawing], tables: Tables) -> str:
             f"computed by [experiments/{name}.py](../../experiments/{name}.py).\n"
         )
     return "\n".join(parts)
+
+
+def _place(drawing: Drawing) -> tuple[str, int, str]:
+    """Return letter, number and name: a2 stands before a10."""
+    number = re.search(r"\d+", drawing.name)
+    return drawing.name[0], int(number[0]) if number else 0, drawing.name
 
 
 def title(drawing: Drawing) -> str:
@@ -48,7 +54,7 @@ def title(drawing: Drawing) -> str:
 def figures_of(paper: str) -> dict[str, str]:
     r"""Return the figure's name behind each \label{fig:...} of the paper."""
     pairs = re.findall(
-        r"figures/output/(\w+)\.pdf\}\s*\\generatedcaption\{\w+\}\s*\\label\{(fig:\w+)\}",
+        r"figures/output/(\w+)\.pdf\}\s*\\generatedcaption\{\w+\}\s*\\label\{(fig:[\w-]+)\}",
         paper,
     )
     return {label: name for name, label in pairs}
