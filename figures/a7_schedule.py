@@ -112,12 +112,16 @@ def _vgg19(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
     for key, rows in exponential.groupby(["iterations", "compression_log10"]):
         iterations, exponent = np.asarray(key, float)
         ratio, cell = rows["ratio"], _published(theirs, "exponential", exponent)
-        spread = f" (standard deviation {ratio.std():.3f})" if len(rows) > 1 else ""
+        own = (
+            f"${ratio.mean():.3f}$ (standard deviation {ratio.std():.3f}) over "
+            f"{len(rows)} initialisations, from ${ratio.min():.3f}$ to "
+            f"${ratio.max():.3f}$"
+            if len(rows) > 1
+            else f"${ratio.mean():.3f}$ (one initialisation)"
+        )
         text += (
             f"Our VGG-19, exponential to $10^{{{exponent:g}}}$ in {iterations:g}: "
-            f"${ratio.mean():.3f}${spread} over {len(rows)} initialisation"
-            f"{'s' if len(rows) > 1 else ''}, from ${ratio.min():.3f}$ to "
-            f"${ratio.max():.3f}$, published ${cell[iterations]:.3f}$. "
+            f"{own}, published ${cell[iterations]:.3f}$. "
         )
     return text + _linear(large[large["schedule"] == "linear"], theirs)
 
