@@ -1,10 +1,10 @@
 """b11: LeNet's row of the stability table with Keras's Adam (new).
 
-Paper B prints a rate of 1.2e-3 for Adam and no epsilon. In b10 two changes of the recipe
-bring the distances of random subnetworks nearer to the authors' and leave their angles
-alone, each for a part of the way: the rate 1e-3 and the epsilon 1e-7. Together they are
-the Adam of Keras where nothing is given. Here IMP's subnetworks are found and measured
-with it, too. All else is as in b3, but for 3 data orders in the place of 4.
+Paper B prints a rate of 1.2e-3 for Adam and no epsilon. In b10 two changes of the
+recipe bring the distances of random subnetworks nearer to the authors' and leave their
+angles alone, each for a part of the way: the rate 1e-3 and the epsilon 1e-7. Together
+they are the Adam of Keras where nothing is given. Here IMP's subnetworks are found and
+measured with it, too. All else is as in b3, but for 3 data orders in the place of 4.
 """
 
 from dataclasses import dataclass, replace
