@@ -34,7 +34,7 @@ LOOKS = {
 
 def draw(tables: Tables) -> Figure:
     """Return distance and angle of both stabilities, a row for each subnetwork."""
-    theirs, ours = Published.of(tables), _ours(tables)
+    theirs, ours = Published.of(tables), ours_by_adam(tables)
     figure, axes = plt.subplots(1, 2, figsize=(PAGE, 2.4), sharey=True)
     for ax, (unit, label) in zip(axes, UNITS.items(), strict=True):
         values = [theirs.value(quantity, unit, kind) for quantity, kind in PLACES]
@@ -54,7 +54,7 @@ def draw(tables: Tables) -> Figure:
 
 def caption(tables: Tables) -> str:
     """Return the caption: each of the published numbers beside ours, and the gap."""
-    theirs, rows = Published.of(tables), _ours(tables)["ours, Keras's Adam"]
+    theirs, rows = Published.of(tables), ours_by_adam(tables)["ours, Keras's Adam"]
     head = (
         "The stabilities of Figure~\\ref{fig:stability} on MNIST with two Adams: the "
         "rate 1.2e-3, which paper B prints, and what Keras has where nothing is given, "
@@ -77,7 +77,7 @@ def caption(tables: Tables) -> str:
     shares = (estimate(rows, "accuracy", "share", kind).mean for kind in KINDS)
     accuracies = " / ".join(f"{100 * share:.1f}" for share in shares)
     printed = " / ".join(f"{theirs.accuracy(kind)[0]:.1f}" for kind in KINDS)
-    before, after = (_meeting(own, theirs) for own in _ours(tables).values())
+    before, after = (meeting(own, theirs) for own in ours_by_adam(tables).values())
     return (
         f"{head}With Keras's, ours against theirs: {'; '.join(parts)}. Of these "
         f"{len(parts)} intervals {after} meet the authors' range, of those at the "
@@ -87,7 +87,7 @@ def caption(tables: Tables) -> str:
     )
 
 
-def _meeting(rows: pd.DataFrame, theirs: Published) -> int:
+def meeting(rows: pd.DataFrame, theirs: Published) -> int:
     """Return how many of our intervals have a point of the authors' range."""
     found = 0
     for unit in UNITS:
@@ -98,7 +98,7 @@ def _meeting(rows: pd.DataFrame, theirs: Published) -> int:
     return found
 
 
-def _ours(tables: Tables) -> dict[str, pd.DataFrame]:
+def ours_by_adam(tables: Tables) -> dict[str, pd.DataFrame]:
     """Return our rows on MNIST: of b3, and of Keras's Adam."""
     start, table = tables["b3_stability_table"], tables["b11_keras_adam"]
     return {

@@ -2,7 +2,7 @@
 
 import csv
 from collections import defaultdict
-from statistics import mean
+from statistics import mean, stdev
 
 import pytest
 from test_figures import latex_faults
@@ -180,3 +180,37 @@ def test_rounding() -> None:
         f"it can: they are {mean(other):.1f} apart, and rounding makes "
         f"{min(rough):.1f} to {max(rough):.1f}."
     )
+
+
+def test_optimiser() -> None:
+    """Student's intervals by hand: 4.3027 is the quantile for three initialisations."""
+    printed = {
+        unit: next(r for r in published(f"table_{name}") if r["network"] == "Lenet")
+        for unit, name in (("L2", "distance"), ("degrees", "angle"))
+    }
+    counts = []
+    for name in ("b3_stability_table", "b11_keras_adam"):
+        found: dict[tuple[str, str, str], dict[str, list[float]]] = {}
+        for row in ours(name):
+            if row["case"] == "lenet-mnist" and row["quantity"] in (
+                "data order",
+                "pruning",
+            ):
+                key = (row["quantity"], row["subnetwork"], row["unit"])
+                seeds = found.setdefault(key, defaultdict(list))
+                seeds[row["initialisation"]].append(float(row["value"]))
+        meet = 0
+        for (quantity, kind, unit), seeds in found.items():
+            if kind == "dense":
+                continue
+            means = [mean(values) for values in seeds.values()]
+            assert len(means) == 3
+            half = 4.3027 * stdev(means) / 3**0.5
+            stem = f"{quantity.replace(' ', '_')}_{kind}"
+            theirs = float(printed[unit][f"{stem}_{'l2' if unit == 'L2' else 'deg'}"])
+            reach = float(printed[unit][f"{stem}_pm"])
+            meet += abs(mean(means) - theirs) <= half + reach
+        counts.append(meet)
+    text = evidence.optimiser(TABLES)
+    assert f"meet {counts[0]} with rate 1.2e-3" in text
+    assert f"and {counts[1]} with Keras's Adam." in text
