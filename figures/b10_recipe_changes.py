@@ -23,6 +23,8 @@ LOOKS = {"data order": ("C0", "^", 0.14), "pruning": ("C1", "s", -0.14)}
 """Colour, marker and shift of each stability."""
 WHOLE = 50_000
 """Steps of the published training."""
+Line = tuple[str, str, int]
+"""Case, change and steps."""
 
 
 def draw(tables: Tables) -> Figure:
@@ -129,20 +131,27 @@ def _ours(tables: Tables) -> pd.DataFrame:
     return table[table["case"] == "lenet-mnist"]
 
 
-def _lines(table: pd.DataFrame) -> list[tuple[str, str, int]]:
-    """Return case, change and steps of each line: MNIST first, long runs first."""
-    found = table[["case", "change", "steps"]].drop_duplicates()
-    longest = found.groupby("case")["steps"].max()
-    changed = [
+def _lines(table: pd.DataFrame) -> list[Line]:
+    """Return the lines with something to compare with: MNIST first, long runs first."""
+    columns = table[["case", "change", "steps"]].drop_duplicates()
+    found = [
         (str(case), str(change), int(steps))
-        for case, change, steps in found.itertuples(index=False)
-        if change != "none" or (steps < longest[case] and steps > 10_000)
+        for case, change, steps in columns.itertuples(index=False)
     ]
-    order = list(table["change"].unique())
-    cases = list(CASES)
+    changed = [
+        line for line in found if (base := _base(line)) in found and line != base
+    ]
+    changes, cases = list(table["change"].unique()), list(CASES)
     return sorted(
-        changed, key=lambda line: (cases.index(line[0]), -line[2], order.index(line[1]))
+        changed,
+        key=lambda line: (cases.index(line[0]), -line[2], changes.index(line[1])),
     )
+
+
+def _base(line: Line) -> Line:
+    """Return the unchanged recipe: after the same steps, or not stopped earlier."""
+    case, change, steps = line
+    return case, "none", WHOLE if change == "none" else steps
 
 
 def _title(_: str, change: str, steps: int) -> str:
@@ -157,15 +166,11 @@ def _rows(table: pd.DataFrame, case: str, change: str, steps: int) -> pd.DataFra
     ]
 
 
-def _change(
-    table: pd.DataFrame, line: tuple[str, str, int], quantity: str, unit: str
-) -> Estimate:
+def _change(table: pd.DataFrame, line: Line, quantity: str, unit: str) -> Estimate:
     """Return ratio (distances) or difference (angles), paired by initialisation."""
-    case, change, steps = line
-    base = WHOLE if change == "none" else steps
     new, old = (
         networks(rows, quantity, unit, "random")
-        for rows in (_rows(table, *line), _rows(table, case, "none", base))
+        for rows in (_rows(table, *line), _rows(table, *_base(line)))
     )
     if unit == "L2":
         return ratio_over_networks(new, old)

@@ -230,6 +230,7 @@ LINES = (
     ("lenet-mnist", "rate 1e-3", 50_000, 0.75),
     ("lenet-mnist", "none", 10_000, 0.25),
     ("lenet-mnist", "images of length 1", 10_000, 0.5),
+    ("lenet-mnist", "images of length 1", 20_000, 0.5),  # nothing to compare with
     ("lenet-digits", "none", 1000, 1.0),
     ("lenet-digits", "rate 1e-3", 1000, 2.0),
 )
@@ -267,13 +268,16 @@ def test_the_figure_has_ratios_and_differences_to_the_right_baseline() -> None:
         assert labels == [
             "rate 1e-3, 50,000",
             "stopped earlier, 25,000",
+            "stopped earlier, 10,000",
             "images of length 1, 10,000",
         ]
-        assert points(ratio, "pruning, ours") == [(0.5, 1.86), (0.75, 2.86), (2, 0.86)]
+        expected = [(0.25, 1.86), (0.5, 2.86), (0.75, 3.86), (2, 0.86)]
+        assert points(ratio, "pruning, ours") == expected
         assert points(below, "pruning, ours") == [(2, 0.86)]
         assert points(degrees, "data order, ours") == [
-            (-50.0, 2.14),
-            (-25.0, 3.14),
+            (-75.0, 2.14),
+            (-50.0, 3.14),
+            (-25.0, 4.14),
             (25.0, 1.14),
         ]
     text = b10_recipe_changes.caption(tables())
