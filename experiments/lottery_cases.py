@@ -76,7 +76,9 @@ within a standard error of the best on validation images (five other seeds).
 def images(case: Case) -> data.DataSet:
     """Return the images; LeNet's with intensities from 0 to 1, not standardised.
 
-    That is what the public code of arXiv 1803.03635 feeds it with.
+    Paper B does not say how it scales them. The public code of arXiv 1803.03635 divides
+    each image by its length, which makes the distances much larger than the published
+    ones; standardised pixels make them much smaller (figure b10).
     """
     found = data.load(case.dataset)
     mean, deviation = (

@@ -44,7 +44,7 @@ def draw(tables: Tables) -> Figure:
             if len(rows):
                 found = [estimate(rows, q, unit, kind) for q, kind in PLACES]
                 _points(ax, *bars(found), name)
-        ax.set(xlabel=label, xlim=(0, None))
+        ax.set(xlabel=label, xlim=(0, None), ylim=(0.5, 4.5))
     names = [f"{quantity}, {KINDS[kind][0]}" for quantity, kind in PLACES]
     axes[0].set_yticks(list(PLACES.values()), names)
     axes[0].set_ylabel("stability to (subnetwork)")
