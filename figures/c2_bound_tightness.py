@@ -201,6 +201,8 @@ def _scores(ax: Axes, rows: pd.DataFrame, size: int) -> None:
                 ("^", part[part["z"] > EDGE]),
                 ("v", part[part["z"] < -EDGE]),
             ):
+                if own_part.empty:  # an empty unclipped line has no extent to lay out
+                    continue
                 ax.plot(
                     BESIDE[size] * own_part["radius"],
                     np.clip(own_part["z"], -EDGE, EDGE),

@@ -133,6 +133,6 @@ def test_every_claim_has_a_figure_or_a_reason(claim: Claim) -> None:
         return
     figure = FIGURES[claim.label]
     assert (ROOT / "figures" / f"{figure}.py").exists()
-    assert f"(figures/{figure}.py)" in readme_row(claim)
+    assert f"(figures/output/README.md#{figure})" in readme_row(claim)
     source = (ROOT / "paper" / "main.tex").read_text("utf-8")
     assert f"figures/output/{figure}.pdf" in source
