@@ -1,8 +1,8 @@
 """b11: LeNet's row of the stability table with Keras's Adam (new).
 
-Paper B prints a rate of 1.2e-3 for Adam and no epsilon. In b10 two changes of the
-recipe bring the distances of random subnetworks nearer to the authors' and leave their
-angles alone, each for a part of the way: the rate 1e-3 and the epsilon 1e-7. Together
+Paper B prints a rate of 1.2e-3 for Adam and no epsilon. In b10 the rate 1e-3 brings
+the distances of random subnetworks a part of the way to the authors', and leaves their
+angles alone; an epsilon of 1e-7 does nothing in the first 10,000 steps there. Together
 they are the Adam of Keras where nothing is given. Here IMP's subnetworks are found and
 measured with it, too: the distances of random ones come out as the authors', those of
 IMP's do not. All else is as in b3, but for 3 data orders in the place of 4.
