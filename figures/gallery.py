@@ -7,6 +7,7 @@ the name of the claim, or of the figure behind a label of the paper.
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from figures.common import FIGURES, Drawing, Tables
 
@@ -45,7 +46,7 @@ def _place(drawing: Drawing) -> tuple[str, int, str]:
 
 def title(drawing: Drawing) -> str:
     """Return what the figure shows: the first line of its module's docstring."""
-    path = FIGURES / f"{drawing.name}.py"
+    path = Path(drawing.draw.__code__.co_filename)
     first = path.read_text(encoding="utf-8").splitlines()[0]
     return first.strip('"').removesuffix(".")
 
