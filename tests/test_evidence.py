@@ -182,14 +182,14 @@ def test_rounding() -> None:
     )
 
 
-def test_optimiser() -> None:
+def test_recipe() -> None:
     """Student's intervals by hand: 4.3027 is the quantile for three initialisations."""
     printed = {
         unit: next(r for r in published(f"table_{name}") if r["network"] == "Lenet")
         for unit, name in (("L2", "distance"), ("degrees", "angle"))
     }
     counts = []
-    for name in ("b3_stability_table", "b11_keras_adam"):
+    for name in ("b3_stability_table", "b11_keras_adam", "b12_fewer_steps"):
         found: dict[tuple[str, str, str], dict[str, list[float]]] = {}
         for row in ours(name):
             if row["case"] == "lenet-mnist" and row["quantity"] in (
@@ -211,6 +211,7 @@ def test_optimiser() -> None:
             reach = float(printed[unit][f"{stem}_pm"])
             meet += abs(mean(means) - theirs) <= half + reach
         counts.append(meet)
-    text = evidence.optimiser(TABLES)
-    assert f"meet {counts[0]} with rate 1.2e-3" in text
-    assert f"and {counts[1]} with Keras's Adam." in text
+    text = evidence.recipe(TABLES)
+    assert f"meet {counts[0]} with these two, {counts[1]} with Keras's Adam" in text
+    if "40,000 steps" in text:
+        assert text.endswith(f", {counts[2]} with 40,000 steps.")

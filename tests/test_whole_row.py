@@ -1,0 +1,133 @@
+"""b11, b12: LeNet's row with another recipe, end to end, and the two figures."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import ModuleType
+
+import pandas as pd
+import pytest
+from test_figures import drawn, latex_faults, missing_in_legends, unlabelled
+from test_stability_figures import made, points, rows
+
+from experiments import b11_keras_adam as b11
+from experiments import b12_fewer_steps as b12
+from experiments.b10_recipe_changes import AdamRecipe
+from experiments.lottery_cases import CASES
+from experiments.lottery_training import stability_rows
+from experiments.stability import Row
+from figures import b11_keras_adam, b12_fewer_steps, common
+
+TINY = {"rounds": 1, "initialisations": (0, 1), "orders": 2}
+
+
+@pytest.fixture
+def theirs(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[Row]]:
+    """b3's rows on digits after so many steps, which are then those of the case."""
+
+    def trained(steps: int) -> list[Row]:
+        case = CASES["lenet-digits"]
+        short = replace(case, recipe=replace(case.recipe, epochs=steps))
+        monkeypatch.setitem(CASES, "lenet-digits", short)
+        return stability_rows(
+            short, rewind=0, dense_orders=1, double=False, floor=False, **TINY
+        )
+
+    return trained
+
+
+def test_the_configurations_are_what_the_docstrings_say() -> None:
+    adam = [config for profile in b11.GRID.values() for config in profile]
+    assert {(c.rate, c.epsilon) for c in adam} == {(1e-3, 1e-7)}
+    steps = [config for profile in b12.GRID.values() for config in profile]
+    assert {(c.case, c.steps) for c in steps} == {
+        ("lenet-digits", 800),
+        ("lenet-mnist", 40_000),
+    }
+    assert CASES["lenet-mnist"].recipe.epochs == 50_000
+    assert CASES["lenet-digits"].recipe.epochs == 1_000
+    for config in (*adam, *steps):
+        assert (config.rounds, config.initialisations) == (10, (0, 1, 2))
+
+
+def test_only_rate_and_epsilon_differ_from_b3(
+    theirs: Callable[[int], list[Row]],
+) -> None:
+    expected = theirs(8)
+    rate = CASES["lenet-digits"].recipe.learning_rate
+    same = b11.Config("lenet-digits", rate, 1e-8, **TINY)
+    assert b11.run(same) == expected
+    keras = b11.run(b11.Config("lenet-digits", **TINY))
+    assert keras != expected and len(keras) == len(expected)
+    for change in ({"rate": 1e-3}, {"epsilon": 1e-3}):
+        assert b11.run(replace(same, **change)) != expected
+
+
+def test_only_the_steps_differ_from_b3(theirs: Callable[[int], list[Row]]) -> None:
+    expected = theirs(8)
+    assert b12.run(b12.Config("lenet-digits", 8, **TINY)) == expected
+    fewer = b12.run(b12.Config("lenet-digits", 6, **TINY))
+    assert fewer != expected and fewer == theirs(6)
+
+
+def test_the_recipe_is_adams() -> None:
+    recipe = AdamRecipe(8, 60, 1e-3, optimizer="adam", epsilon=1e-7)
+    plain = CASES["lenet-mnist"].recipe
+    assert (recipe.momentum, recipe.weight_decay) == (plain.momentum, 0)
+    assert (recipe.batch_size, recipe.rate(5, 1)) == (plain.batch_size, 1e-3)
+
+
+def tables(name: str, scale: float | None) -> common.Tables:
+    """b3's known means, and in another table a multiple of them."""
+    own = [] if scale is None else list(rows("lenet-mnist", orders=3, scale=scale))
+    digits = list(rows("lenet-digits", orders=3))
+    return made(mnist=True) | {name: pd.DataFrame([*digits, *own])}
+
+
+BOTH = pytest.mark.parametrize(
+    ("module", "first", "second"),
+    [
+        (b11_keras_adam, "rate 1.2e-3", "Keras's Adam"),
+        (b12_fewer_steps, "50,000 steps", "40,000 steps"),
+    ],
+)
+
+
+@BOTH
+@pytest.mark.parametrize("scale", [None, 0.5])
+def test_the_figure_has_what_there_is(
+    module: ModuleType, first: str, second: str, scale: float | None
+) -> None:
+    name = module.__name__.removeprefix("figures.")
+    drawing = common.Drawing(name, module.draw, module.caption)
+    with drawn(drawing, tables(name, scale)) as figure:
+        assert not unlabelled(figure) and not missing_in_legends(figure)
+        distance, angle = figure.axes
+        assert points(distance, "authors") == [
+            (20.7, 4.22),
+            (48.1, 2.22),
+            (58.6, 3.22),
+            (75.7, 1.22),
+        ]
+        expected = [(20.0, 4.0), (50.0, 2.0), (60.0, 3.0), (75.0, 1.0)]
+        assert points(angle, f"ours, {first}") == expected
+        own = points(distance, f"ours, {second}")
+        assert own == (
+            [] if scale is None else [(x / 2, y - 0.22) for x, y in expected]
+        )
+    assert not latex_faults(module.caption(tables(name, scale)))
+
+
+@BOTH
+def test_the_caption_counts_the_intervals_that_meet(
+    module: ModuleType, first: str, second: str
+) -> None:
+    name = module.__name__.removeprefix("figures.")
+    none = module.caption(tables(name, None))
+    assert f"The rows of {second} are not in the table yet" in none
+    text = module.caption(tables(name, 1.0))
+    # intervals are 24.8 % wide to either side, and the authors' values nearer
+    assert "Of these 8 intervals 8 meet" in text and f"with {first} 8." in text
+    assert r"data order, IMP 20.0 [15.0, 25.0] against $20.7 \pm 0.6$ ($-3$" in text
+    half = module.caption(tables(name, 0.5))
+    assert "Of these 8 intervals 0 meet" in half and f"with {first} 8." in half
+    assert "97.0 / 96.0 against 98.3 / 97.5" in text
