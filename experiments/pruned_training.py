@@ -19,9 +19,9 @@ from experiments.training import train
 from theory import scores
 from theory.critical_count import critical_count, ranks
 from theory.masks import Masks, collapsed, counts, keep_largest, masked
-from theory.networks import Network, Parameters, cross_entropy
+from theory.networks import Network, cross_entropy
 from theory.pruning_steps import masks_after, schedule
-from theory.synflow import absolute, averaging, ones
+from theory.synflow import absolute, connected, ones
 from theory.synflow_pruning import prune_synflow
 
 Method = Literal["random", "magnitude", "snip", "grasp", "grasp-reversed", "synflow"]
@@ -177,7 +177,7 @@ def remains(subject: Subject, masks: Masks) -> Row:
     """
     empty = collapsed(masks)
     positive = absolute(Network.of(subject.model))
-    weights: Parameters = averaging(masked(positive.parameters, masks))
+    weights = masked(positive.parameters, masks)
     x = ones(positive, tuple(subject.images.shape[1:]))
     return {
         "remaining_weights": sum(counts(masks).values()),
@@ -185,5 +185,5 @@ def remains(subject: Subject, masks: Masks) -> Row:
         "layers": len(masks),
         "empty_layers": len(empty),
         "first_empty_layer": empty[0] if empty else "",
-        "path": int(float(positive(weights, x).sum()) > 0),
+        "path": int(connected(positive, weights, x)),
     }

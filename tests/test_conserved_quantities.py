@@ -123,8 +123,9 @@ def test_one_layer_alone_is_refused() -> None:
         "expected at least two layers with weights, got ['0.weight']; one layer alone "
         "conserves nothing"
     )
-    with pytest.raises(ValueError, match=re.escape(message) + "$"):
-        layer_law(network)
+    for law in (layer_law, matrix_law):
+        with pytest.raises(ValueError, match=re.escape(message) + "$"):
+            law(network)
 
 
 def test_matrices_of_convolutions_are_refused() -> None:

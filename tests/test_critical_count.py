@@ -111,6 +111,8 @@ def test_the_conserved_count_is_all_but_the_largest_layer_and_one() -> None:
     assert conserved_count([7]) == 1
     assert conserved_count([3, 5, 4]) == 8
     assert conserved_count([5, 5, 1]) == 7
+    with pytest.raises(ValueError, match="at least one layer, got none"):
+        conserved_count([])
 
 
 def test_measured_count_in_both_scopes() -> None:

@@ -201,3 +201,6 @@ def test_vectors_and_names() -> None:
     assert all(bool((back[k] == p).all()) for k, p in START.items())
     vector[:] = 0
     assert float(back["1.weight"]) == 2.0  # a copy: solvers reuse their vectors
+    single = {name: p.float() for name, p in START.items()}
+    with pytest.raises(ValueError, match=r"in float64, got \{torch.float32\}; make"):
+        flatten(single)

@@ -248,6 +248,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
         "but the conservation audit does$",
     ),
     "loop over data": (lambda: Loop(2, 2), "torch.fx cannot trace"),
+    "length of the batch": (lambda: Sized(2, 2), "torch.fx cannot trace"),
     "two inputs": (Two, r"one input, got \['x', 'y'\]"),
     "tuple": (lambda: Pair(2, 2), "^the network must return one tensor$"),
     "used twice": (
@@ -270,6 +271,36 @@ def test_refused_networks_are_named(what: str) -> None:
     network = Network.of(build())
     with pytest.raises(ValueError, match=message):
         Graph.of(network, torch.ones(1, 2))
+
+
+class Sized(nn.Linear):
+    """A layer that asks for the length of the batch."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the mean of the outputs, times their number."""
+        return super().forward(x) * len(x)
+
+
+class Constant(nn.Module):
+    """A layer, a number written in the code and a tensor that is no buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.shift = nn.Linear(2, 2), torch.ones(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the scaled and shifted output."""
+        result: Tensor = self.layer(x) * torch.tensor(2.0) + self.shift
+        return result
+
+
+def test_constants_of_the_code_are_read() -> None:
+    model, x = Constant(), torch.ones(3, 2, dtype=torch.float64)
+    network = Network.of(model)
+    graph = Graph.of(network, x)
+    _, output = evaluate(network, graph.nodes, network.parameters, x, {})
+    assert output.dtype == torch.float64
+    assert torch.allclose(output, 2 * model.double().layer(x) + 1)
 
 
 @pytest.mark.parametrize("factor", [1 + 1e-7, 1 + 1e-12])

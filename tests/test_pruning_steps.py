@@ -73,6 +73,16 @@ def test_one_at_a_time_down_to_nothing_by_default() -> None:
             one_at_a_time(network, last)
 
 
+@pytest.mark.parametrize(
+    "other", [nn.Sequential(nn.Linear(2, 2)), nn.Sequential(nn.ReLU(), nn.Linear(9, 9))]
+)
+def test_steps_of_another_network_are_refused(other: nn.Module) -> None:
+    network = Network.of(nn.Sequential(nn.Linear(3, 4)))
+    steps = list(prune(network, lambda n: scores.magnitude(n), [0.1]))
+    with pytest.raises(ValueError, match=r"remove weights of 0.weight, which are not"):
+        masks_after(Network.of(other), steps)
+
+
 def test_masks_before_the_first_step_keep_everything() -> None:
     network = Network.of(nn.Linear(2, 3))
     masks = masks_after(network, [])

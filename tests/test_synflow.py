@@ -1,5 +1,6 @@
 """Equation 5, in the order: identity, oracle, symmetry, edge cases, controls."""
 
+from contextlib import nullcontext
 from itertools import pairwise, product
 from random import Random
 from typing import Any
@@ -20,12 +21,13 @@ from theory.networks import Network, describe
 from theory.synflow import (
     CLAIM,
     absolute,
-    averaging,
     chain_factors,
+    connected,
     ones,
     random_chain,
     synflow,
 )
+from theory.synflow_pruning import prune_synflow
 
 WAY_OUT = (
     "^SynFlow scores overflow the network's precision; rank by log_synflow, "
@@ -252,17 +254,57 @@ def test_scores_that_are_not_conserved_are_never_passed_silently(
         synflow(Network.of(model), (2,))
 
 
-def test_averaging_keeps_the_zeros_and_each_row_sums_to_at_most_one() -> None:
-    averages = averaging(
-        {
-            "linear": torch.tensor([[0.5, 0.0, 2.0, 1.0]]),
-            "affine": torch.tensor([0.0, 3.0]),
-            "conv": torch.ones(3, 2, 1, 2),
-        }
-    )
-    assert averages["linear"].tolist() == [[0.25, 0.0, 0.25, 0.25]]
-    assert averages["affine"].tolist() == [0.0, 1.0]
-    assert torch.equal(averages["conv"], torch.full((3, 2, 1, 2), 0.25))
+def single_path(width: int, depth: int, dtype: torch.dtype) -> Network:
+    """Return layers of one weight each, 0.01, all on one path."""
+    layers = [nn.Linear(width, width, bias=False) for _ in range(depth)]
+    for number, layer in enumerate(layers):
+        layer.weight.data.zero_()
+        layer.weight.data[(number + 1) % width, number % width] = 1e-2
+    return Network.of(nn.Sequential(*layers), dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    ("width", "depth", "dtype"), [(64, 30, torch.float32), (64, 200, torch.float64)]
+)
+def test_a_single_path_is_seen_however_deep_and_wide(
+    width: int, depth: int, dtype: torch.dtype
+) -> None:
+    """1 / width a layer would underflow as the path itself does."""
+    network = single_path(width, depth, dtype)
+    theta, x = network.parameters, ones(network, (width,))
+    assert width**-depth < torch.finfo(dtype).smallest_normal
+    assert connected(network, theta, x)
+    with pytest.raises(OverflowError, match="underflow"):
+        synflow(network, (width,))
+    with pytest.raises(OverflowError, match="the products leave the range"):
+        list(prune_synflow(network, (width,), [0.5]))
+    for name in theta:
+        broken = theta | {name: torch.zeros_like(theta[name])}
+        assert not connected(network, broken, x)
+
+
+def test_scores_that_lose_digits_are_an_error() -> None:
+    """R is positive, parts of it are subnormal or 0."""
+    layers = [nn.Linear(4, 4, bias=False) for _ in range(5)]
+    for layer in layers:
+        layer.weight.data.fill_(10**-9.2)
+    for dtype, fails in ((torch.float32, True), (torch.float64, False)):
+        network = Network.of(nn.Sequential(*layers), dtype=dtype)
+        assert (
+            float(absolute(network)(network.parameters, ones(network, (4,))).sum()) > 0
+        )
+        for scored in (
+            lambda n: synflow(n, (4,)),
+            lambda n: list(prune_synflow(n, (4,), [0.5])),
+        ):
+            with pytest.raises(OverflowError) if fails else nullcontext():
+                scored(network)
+
+
+def test_biases_have_their_names() -> None:
+    rnn = nn.RNN(2, 3, nonlinearity="relu", batch_first=True)
+    kept = {name for name, p in absolute(Network.of(rnn)).parameters.items() if p.any()}
+    assert kept == {"weight_ih_l0", "weight_hh_l0"}
 
 
 def test_underflow_is_an_error_and_a_broken_path_is_not() -> None:

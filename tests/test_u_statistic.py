@@ -172,6 +172,30 @@ def test_fewer_than_two_networks_or_none_of_their_distances_are_refused() -> Non
             over_networks(distances)
 
 
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_runs_that_diverged_are_refused(bad: float) -> None:
+    with pytest.raises(ValueError, match=r"expected finite distances, got the means"):
+        over_networks([[bad, 2.0], [3.0]])
+    with pytest.raises(ValueError, match="expected positive mean distances"):
+        ratio_over_networks([[bad], [1.0]], [[1.0], [1.0]])
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 95, -0.5, math.nan])
+def test_levels_are_between_0_and_1(level: float) -> None:
+    pairs = {(0, 1): 1.0, (0, 2): 2.0, (1, 2): 4.0}
+    with pytest.raises(ValueError, match=f"level between 0 and 1, got {level}$"):
+        over_orders(pairs, level=level)
+    with pytest.raises(ValueError, match=f"level between 0 and 1, got {level}$"):
+        over_networks([[1.0], [2.0]], level=level)
+
+
+def test_distances_may_be_arrays() -> None:
+    rows = [np.array([1.0, 2.0]), np.array([3.0, 4.0])]
+    lists = [row.tolist() for row in rows]
+    assert over_networks(rows) == over_networks(lists)
+    assert ratio_over_networks(rows, lists) == ratio_over_networks(lists, lists)
+
+
 def test_ratios_by_hand() -> None:
     found = ratio_over_networks([[2.0, 6.0], [9.0]], [[1.0], [1.0, 0.0, 2.0]])
     logs = math.log(4), math.log(9)

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from theory import random_networks
 from theory.graph import Graph
+from theory.network_conservation import network_sides
 from theory.networks import Network
+from theory.neuron_conservation import neuron_sides
 from theory.random_networks import Concat, Residual
 from theory.units import Layer, Sums, Units, columns
 
@@ -326,9 +328,64 @@ class Folded(nn.Module):
 
 
 @pytest.mark.parametrize("model", [SequenceFirst(), Folded()])
-def test_an_axis_0_that_is_not_the_batch_is_refused(model: nn.Module) -> None:
+@pytest.mark.parametrize("time", [2, 3])
+def test_an_axis_0_that_is_not_the_batch_is_refused(
+    model: nn.Module, time: int
+) -> None:
+    """Also where it is as long as the batch."""
     with pytest.raises(ValueError, match=r"is not the batch.*or audit the network$"):
-        units_of(model, 3, 2)
+        units_of(model, time, 2)
+
+
+class Squeezed(nn.Module):
+    """A convolution with one position left, squeezed, and a layer."""
+
+    def __init__(self, *axes: int) -> None:
+        super().__init__()
+        self.axes = axes
+        self.first, self.last = nn.Conv2d(1, 3, 2), nn.Linear(3, 2)
+
+    def forward(self, x):  # type: ignore[no-untyped-def]  # torch.fx: a Proxy
+        """Return the last layer's output."""
+        return self.last(torch.relu(self.first(x)).squeeze(*self.axes))
+
+
+def test_squeezing_everything_would_take_the_batch_of_one() -> None:
+    with pytest.raises(ValueError, match="name the axes that squeeze removes; audit"):
+        units_of(Squeezed(), 1, 2, 2)
+
+
+def test_pooling_over_features_mixes_them() -> None:
+    """MaxPool1d takes (batch, features) for channels, (batch, tokens, ...) for both."""
+    flat = nn.Sequential(nn.Linear(4, 6), nn.MaxPool1d(3, 1, 1), nn.Linear(6, 2))
+    tokens = nn.Sequential(nn.Linear(4, 6), nn.AvgPool1d(3, 1, 1), nn.Linear(6, 2))
+    for model, shape in ((flat, (4,)), (tokens, (3, 4))):
+        units = units_of(model, *shape)
+        assert set(units.joined) == {"_1"}
+        x = torch.randn(5, *shape, dtype=torch.float64)
+        sides = neuron_sides(Network.of(model), x, lambda y: (y**2).sum())
+        assert sides.defect() < 1e-12
+
+
+class Tokens(nn.Module):
+    """An embedding, ReLU and a layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.last = nn.Embedding(5, 4), nn.Linear(4, 2, bias=False)
+
+    def forward(self, x):  # type: ignore[no-untyped-def]  # torch.fx: a Proxy
+        """Return the last layer's output."""
+        return self.last(torch.relu(self.table(x)))
+
+
+def test_an_embedding_is_a_source() -> None:
+    network, x = Network.of(Tokens()), torch.tensor([[0, 1], [2, 3]])
+    units = Units.of(Graph.of(network, x))
+    assert set(units.labels["table"].flatten().tolist()) == {-1}
+    assert neuron_sides(network, x, lambda y: (y**2).sum()).defect() < 1e-12
+    with pytest.raises(ValueError, match=r"real numbers, got torch.int64: tokens"):
+        network_sides(network, x, torch.sum, ["x", "table"])
 
 
 class Shuffle(nn.Module):

@@ -71,9 +71,14 @@ def matrix_law(network: Network) -> Law:
     """Return the entries of the matrices of neighbouring layers, flattened.
 
     Raises:
-        ValueError: a weight that is no matrix.
+        ValueError: a weight that is no matrix, or one layer only.
     """
     names = network.prunable
+    if len(names) < 2:
+        raise ValueError(
+            f"expected at least two layers with weights, got {list(names)}; one layer "
+            "alone conserves nothing"
+        )
     shapes = {name: tuple(network.parameters[name].shape) for name in names}
     if any(len(shape) != 2 for shape in shapes.values()):
         raise ValueError(

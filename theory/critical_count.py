@@ -67,7 +67,13 @@ def ranks(scores: Scores) -> dict[str, int]:
 
 
 def conserved_count(sizes: Sequence[int]) -> int:
-    """Return N - N_max + 1, the largest critical count of conserved scores."""
+    """Return N - N_max + 1, the largest critical count of conserved scores.
+
+    Raises:
+        ValueError: no layer.
+    """
+    if not sizes:
+        raise ValueError("expected the sizes of at least one layer, got none")
     return sum(sizes) - max(sizes) + 1
 
 

@@ -125,7 +125,18 @@ def heavy_ball(
 
 
 def flatten(parameters: Parameters) -> Vector:
-    """Return all parameters as one vector."""
+    """Return all parameters as one vector.
+
+    Raises:
+        ValueError: parameters in another precision than float64, which the solver's
+            tolerances are below.
+    """
+    kinds = {p.dtype for p in parameters.values()}
+    if kinds != {torch.float64}:
+        raise ValueError(
+            f"expected parameters in float64, got {kinds}; make the network with "
+            "Network.of(model)"
+        )
     vector: Vector = torch.cat([p.reshape(-1) for p in parameters.values()]).numpy()
     return vector
 

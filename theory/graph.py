@@ -12,6 +12,7 @@ theory checks, so the two sides are always taken from different tensors.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -58,7 +59,12 @@ class Graph:
         """
         try:
             nodes = tuple(_Tracer().trace(network.module).nodes)
-        except (fx.proxy.TraceError, TypeError) as error:
+        except (
+            fx.proxy.TraceError,
+            TypeError,
+            RuntimeError,
+            NotImplementedError,
+        ) as error:
             raise ValueError(
                 f"torch.fx cannot trace {type(network.module).__name__}: {error}; "
                 "the scores need no graph, but the conservation audit does"
@@ -81,13 +87,16 @@ class Graph:
             for node, value in values.items()
             if isinstance(value, Tensor) and value.is_floating_point()
         }
+        # One sample more tells a batch axis from another one of the same length.
+        more, _ = evaluate(
+            network, nodes, network.parameters, torch.cat([x, x[:1]]), {}
+        )
         turned = []
         batched: set[fx.Node] = set()  # what depends on the input
         for node in nodes:
             if node.op == "placeholder" or batched & set(node.all_input_nodes):
                 batched.add(node)
-                value = values[node]
-                if isinstance(value, Tensor) and value.shape[:1] != x.shape[:1]:
+                if not _follows(values[node], more[node], len(x)):
                     turned.append(node.name)
         return cls(network, nodes, shapes, tuple(turned))
 
@@ -192,7 +201,7 @@ def apply(
     if node.op == "output":
         return args[0]
     if node.op == "get_attr":
-        return theta[target] if target in theta else network.buffers[target]
+        return _stored(network, target, theta)
     if node.op == "call_module":
         module = network.module.get_submodule(target)
         tensors = within(network.buffers, target) | within(theta, target)
@@ -202,6 +211,27 @@ def apply(
     if callable(node.target):
         return node.target(*args, **kwargs)
     raise ValueError(f"unknown graph operation {node.op!r} at {node.name}")
+
+
+def _stored(network: Network, target: str, theta: Parameters) -> object:
+    """Return a parameter, a buffer, or a constant, which fx keeps in the module."""
+    for tensors in (theta, network.buffers):
+        if target in tensors:
+            return tensors[target]
+    value = attrgetter(target)(network.module)
+    if isinstance(value, Tensor) and value.is_floating_point():
+        return value.to(next(iter(network.parameters.values())))
+    return value
+
+
+def _follows(value: object, more: object, size: int) -> bool:
+    """Return whether axis 0 is the batch, seen with `size` samples and with one more.
+
+    What is no tensor has no axis.
+    """
+    if not (isinstance(value, Tensor) and isinstance(more, Tensor)):
+        return True
+    return value.shape[:1] == (size,) and more.shape[:1] == (size + 1,)
 
 
 def within(tensors: Parameters, module: str) -> Parameters:

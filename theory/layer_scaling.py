@@ -7,7 +7,8 @@ N_l weights in layer l
     mean of S over layer l = C / N_l,
 
 a line of slope 1 in log(mean) against log(1 / N_l): the largest layer has the smallest
-scores, and one-shot pruning empties it first. Padding, stride and pooling change
+mean score, and where scores within a layer are about equal one-shot pruning empties it
+first (`one-shot-collapse`). Padding, stride and pooling change
 nothing. Biases and BatchNorm's shift break the line (they add flow on the way), a
 shortcut too (a layer is then no cut). |S| (SNIP) and GraSP satisfy no such identity:
 for them slope, R^2 and a bootstrap interval are reported and nothing is claimed.

@@ -28,7 +28,8 @@ def log_synflow(network: Network, shape: tuple[int, ...]) -> Parameters:
     than the range of float64 (e^-700) is the smaller one lost.
 
     Raises:
-        ValueError: an operation that is not homogeneous of degree 1, or that returns
+        ValueError: an operation that is not homogeneous of degree 1 in its inputs (so
+            also a product with a parameter that is read by itself), or that returns
             several tensors, by name.
     """
     positive = synflow.absolute(network)

@@ -8,8 +8,10 @@ other edge that of an identity weight. Then
     sum of S over the cut = <dR/dx, x> + sum of S(b) over the biases in U
                           = <dR/dy, y> - sum of S(b) over the biases outside U.
 
-Biases are further inputs, and so is any tensor that the graph reads by itself (a
-position embedding), whose flow joins <dR/dx, x>. In a chain the cut before layer l
+Biases are further inputs, and so is any tensor that the graph reads by itself and adds
+or joins (a position embedding), whose flow joins <dR/dx, x>. One that it multiplies by
+(a weight used as F.linear(x, self.w)) counts there too, and is then counted twice: give
+it a layer of its own. In a chain the cut before layer l
 gives sum S(W_l) = <dR/dx, x> + sum_{k<l} S(b_k); without biases every cut carries
 <dR/dx, x>.
 
@@ -98,9 +100,18 @@ def edge_saliency(graph: Graph, flows: Flows, edge: tuple[str, str]) -> Tensor:
 def boundary_flows(
     graph: Graph, x: Tensor, readout: Readout
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """Return <dR/dx, x> and <dR/dy, y>, each by a gradient of its own."""
+    """Return <dR/dx, x> and <dR/dy, y>, each by a gradient of its own.
+
+    Raises:
+        ValueError: x has integers (tokens).
+    """
     network = graph.network
     x = network.batch(x)
+    if not x.is_floating_point():
+        raise ValueError(
+            f"expected a batch of real numbers, got {x.dtype}: tokens have no "
+            "derivative; start at what the embedding makes of them"
+        )
     y = network(network.parameters, x).detach()
     into = grad(lambda z: scalar(readout, network(network.parameters, z)))(x)
     out = grad(lambda z: scalar(readout, z))(y)

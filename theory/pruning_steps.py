@@ -93,7 +93,11 @@ def one_at_a_time(network: Network, last: int = 0) -> list[float]:
 
 
 def masks_after(network: Network, steps: Iterable[Step]) -> Masks:
-    """Return the masks after all the steps of a run (all True before the first)."""
+    """Return the masks after all the steps of a run (all True before the first).
+
+    Raises:
+        ValueError: steps of another network.
+    """
     masks = {
         name: torch.ones(p.shape, dtype=torch.bool, device=p.device)
         for name, p in network.parameters.items()
@@ -101,5 +105,11 @@ def masks_after(network: Network, steps: Iterable[Step]) -> Masks:
     }
     for step in steps:
         for name, positions in step.gone.items():
+            last = int(positions.max()) if len(positions) else -1
+            if name not in masks or last >= masks[name].numel():
+                raise ValueError(
+                    f"the steps remove weights of {name}, which are not in this "
+                    f"network: its layers have {layer_sizes(network)} weights"
+                )
             masks[name].view(-1)[positions.to(masks[name].device)] = False
     return masks

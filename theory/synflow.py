@@ -19,6 +19,7 @@ dropped here.
 """
 
 import math
+import re
 import warnings
 from dataclasses import replace
 from random import Random
@@ -32,13 +33,16 @@ from theory import exact, random_networks, scores
 from theory.claim import Check, Claim, Control, Sides
 from theory.networks import Network, Parameters, describe
 
+BIAS = re.compile(r"bias(_[ih]h_l\d+(_reverse)?)?$")
+"""What the names of biases end with; those of recurrent layers have a tail."""
+
 
 def absolute(network: Network) -> Network:
     """Return the network with |theta| for its weights and 0 for its biases."""
     return replace(
         network,
         parameters={
-            name: torch.zeros_like(p) if name.endswith("bias") else p.abs()
+            name: torch.zeros_like(p) if BIAS.search(name) else p.abs()
             for name, p in network.parameters.items()
         },
     )
@@ -63,7 +67,7 @@ def synflow(network: Network, shape: tuple[int, ...]) -> Parameters:
     result = {name: slopes[name] * p for name, p in theta.items()}
     flow, entering = float(value), float(slope.sum())
     finite = all(bool(torch.isfinite(score).all()) for score in result.values())
-    if not finite or (flow == 0 and float(positive(averaging(theta), x).sum()) > 0):
+    if not finite or (flow < smallest(x.dtype) and connected(positive, theta, x)):
         raise OverflowError(
             f"SynFlow scores {'underflow' if finite else 'overflow'} the network's "
             "precision; rank by log_synflow, which has no such range"
@@ -88,12 +92,28 @@ def warn_unless_conserved(flow: float, entering: float, x: Tensor) -> None:
         )
 
 
-def averaging(theta: Parameters) -> Parameters:
-    """Return weights with the same zeros that average what they read: no underflow."""
-    return {
-        name: (p > 0).to(p.dtype) / (p[0].numel() if p.dim() > 1 else 1)
-        for name, p in theta.items()
-    }
+def smallest(dtype: torch.dtype) -> float:
+    """Return the R below which scores, parts of R, lose digits or vanish."""
+    limits = torch.finfo(dtype)
+    return limits.tiny / limits.eps
+
+
+@torch.no_grad()
+def connected(positive: Network, theta: Parameters, x: Tensor) -> bool:
+    """Return whether a path is left, by weights that average what they read.
+
+    Each row's are 1 / (its live weights), so that a value shrinks only where live
+    weights read dead units, not with the depth or the pruned weights.
+    """
+
+    def averaging(p: Tensor) -> Tensor:
+        live = (p > 0).to(p.dtype)
+        if p.dim() < 2:
+            return live
+        return live / live.flatten(1).sum(1).clamp_min(1).view(-1, *[1] * (p.dim() - 1))
+
+    weights = {name: averaging(p) for name, p in theta.items()}
+    return float(positive(weights, x).sum()) > 0
 
 
 def ones(network: Network, shape: tuple[int, ...]) -> Tensor:

@@ -15,9 +15,15 @@ import torch
 from torch import Tensor
 
 from theory.descent import Measure, Places, descend, pick
-from theory.networks import Network, Parameters
+from theory.networks import Network
 from theory.pruning_steps import Positions, Step
-from theory.synflow import absolute, averaging, ones, warn_unless_conserved
+from theory.synflow import (
+    absolute,
+    connected,
+    ones,
+    smallest,
+    warn_unless_conserved,
+)
 
 
 def prune_synflow(
@@ -87,7 +93,8 @@ def _measure(network: Network, shape: tuple[int, ...]) -> tuple[Network, Measure
                 theta[name].view(-1)[positions.to(x.device)] = 0
         value = positive(whole, x).sum()
         flow = float(value.detach())
-        if not math.isfinite(flow) or (flow == 0 and _connected(positive, whole, x)):
+        lost = flow < smallest(x.dtype) and connected(positive, whole, x)
+        if lost or not math.isfinite(flow):
             raise OverflowError(_left(f"SynFlow's R = {flow}", positive))
         torch.autograd.backward(value)
         if x.grad is not None:
@@ -104,9 +111,3 @@ def _left(what: str, network: Network) -> str:
         f"{what}: the products leave the range of {precision}; use float64, or rank by "
         "log_synflow"
     )
-
-
-@torch.no_grad()
-def _connected(positive: Network, whole: Parameters, x: Tensor) -> bool:
-    """Return whether a path is left, by weights that cannot underflow."""
-    return float(positive(averaging(whole), x).sum()) > 0

@@ -89,15 +89,21 @@ def over_networks(
         level: of the interval, Student's with C - 1 degrees of freedom.
 
     Raises:
-        ValueError: fewer than two networks, or one without a distance.
+        ValueError: fewer than two networks, one without a distance, or with a distance
+            that is not finite.
     """
-    if len(distances) < 2 or not all(distances):
+    if len(distances) < 2 or not all(len(values) for values in distances):
         raise ValueError(
             "expected distances of at least two networks, got "
             f"{[len(values) for values in distances]} of each; for the orders of one "
             "network use over_orders"
         )
     means = [fmean(values) for values in distances]
+    if not all(math.isfinite(m) for m in means):
+        raise ValueError(
+            f"expected finite distances, got the means {means} of the networks: leave "
+            "out runs that diverged, and say so"
+        )
     error = stdev(means) / math.sqrt(len(means))
     pairs = sum(len(values) for values in distances)
     return _estimate(fmean(means), error, len(means), pairs, level)
@@ -119,8 +125,11 @@ def ratio_over_networks(
         ValueError: other than the same two or more networks in both, a network without
             a distance, or a mean that is not positive.
     """
-    top, bottom = ([fmean(v or [0.0]) for v in x] for x in (numerators, denominators))
-    if len(top) != len(bottom) or min([*top, *bottom], default=0.0) <= 0.0:
+    top, bottom = (
+        [fmean(v) if len(v) else 0.0 for v in x] for x in (numerators, denominators)
+    )
+    positive = all(0.0 < m < math.inf for m in (*top, *bottom))
+    if len(top) != len(bottom) or not top or not positive:
         raise ValueError(
             "expected positive mean distances of the same networks, got numerators "
             f"{top} and denominators {bottom}; the ratio of zeros is no number"
@@ -165,5 +174,7 @@ def jackknife(distances: Pairs[Value]) -> Value:
 def _estimate(
     center: float, error: float, samples: int, pairs: int, level: float
 ) -> Estimate:
+    if not 0 < level < 1:
+        raise ValueError(f"expected a level between 0 and 1, got {level}")
     half = float(t.ppf((1 + level) / 2, samples - 1)) * error
     return Estimate(center, error, center - half, center + half, samples, pairs)

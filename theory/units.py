@@ -16,6 +16,7 @@ Where no weight stands between (into and out of a sum, or the network's output) 
 flow of the graph's edge counts: the saliency of an identity weight.
 """
 
+import re
 from dataclasses import dataclass
 
 import torch
@@ -217,15 +218,30 @@ class _Labeller:
             one = self.values[node.all_input_nodes[0]]
             return one.expand(1, *shape) if isinstance(one, Tensor) else one
         if name in MOVES or not any(isinstance(v, Tensor) for v in inputs):
-            return apply(self.graph.network, node, {}, inputs)
+            return self._moved(node, inputs)
         if isinstance(module, CHANNELWISE_MODULES) or name in CHANNELWISE:
-            labels = inputs[0]
-            if isinstance(labels, Tensor) and labels.shape[1:] == shape:
+            labels, pooled = inputs[0], re.search(r"pool(\d)d", name)
+            same = isinstance(labels, Tensor) and labels.shape[1:] == shape
+            if same and not pooled:
                 return labels
             kept = _along(labels, 1)
-            if kept is not None and len(kept) == shape[0]:
+            whole = pooled is None or len(shape) == 1 + int(pooled[1])
+            if kept is not None and whole and len(kept) == shape[0]:
                 return _spread(kept, shape, 0)
+        if not self._edges(node):  # reads tokens: a source of real numbers
+            return torch.full((1, *shape), -1)
         return self._join(node, name, shape)  # a tuple of tensors counts as one unit
+
+    def _moved(self, node: fx.Node, inputs: list[object]) -> object:
+        moved = apply(self.graph.network, node, {}, inputs)
+        if isinstance(moved, Tensor) and node.name in self.graph.shapes:
+            expected = (1, *self.graph.shapes[node.name])
+            if moved.shape != expected and bool((moved >= 0).any()):
+                raise RuntimeError(
+                    f"of one sample it makes the shape {tuple(moved.shape)}, not "
+                    f"{expected}; name the axes that squeeze removes"
+                )
+        return moved
 
     def _layer(self, node: fx.Node, module: nn.Module) -> Tensor:
         last = isinstance(module, nn.Linear)
