@@ -434,17 +434,93 @@ def test_labels_of_any_integer_type(kind: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("kind", [torch.bool, torch.float32, torch.float64])
-def test_targets_that_are_not_labels_keep_their_type(kind: torch.dtype) -> None:
+def test_real_targets_have_the_networks_precision(kind: torch.dtype) -> None:
+    """Those that are neither labels nor real keep their type."""
+
     def loss(out: Tensor, y: Tensor) -> Tensor:
-        assert y.dtype == kind
-        bits = y.to(out)
-        return functional.binary_cross_entropy_with_logits(out, bits)
+        assert y.dtype == (torch.bool if kind == torch.bool else torch.float64)
+        return functional.binary_cross_entropy(torch.sigmoid(out), y.to(out))
 
     x, y = draw(7, 4), draw(7, 3) > 0
     network = Network.of(mlp())
-    oracle = by_reverse_mode(network, loss, x, y.to(kind))[0]
+    oracle = by_reverse_mode(network, loss, x, y if kind == torch.bool else y.double())
     hessian = Hessian(network, loss, batches(x, y.to(kind), 4))
+    assert gap(dense(hessian), oracle[0]) <= tolerance(1000)
+
+
+def test_a_loss_in_another_precision_is_refused() -> None:
+    loss = nn.CrossEntropyLoss(weight=torch.ones(3))
+    with pytest.raises(
+        ValueError, match=r"the network computes in torch\.float64; give"
+    ):
+        make(loss=loss)
+    assert make(loss=loss.double()).size == 43
+
+
+class Prompted(nn.Module):
+    """A product of one row, added to every sample's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prompt = nn.Parameter(torch.ones(1, 2))
+        self.first, self.second = nn.Linear(2, 3, bias=False), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return three outputs."""
+        return self.first(self.prompt) + torch.tanh(self.second(x))
+
+
+@pytest.mark.parametrize(
+    ("build", "shape"),
+    [
+        (Prompted, (4,)),
+        (
+            lambda: nn.Sequential(
+                *(nn.Conv2d(1, 2, 3), nn.LogSigmoid(), nn.Flatten(), nn.Linear(8, 3))
+            ),
+            (1, 4, 4),
+        ),
+    ],
+    ids=["a row added to all", "LogSigmoid between images and vectors"],
+)
+def test_shapes_and_layouts_that_the_simplified_program_must_keep(
+    build: Callable[[], nn.Module], shape: tuple[int, ...]
+) -> None:
+    network, x = Network.of(random_networks.fill(build(), Random(3))), draw(7, *shape)
+    oracle = by_reverse_mode(network, functional.cross_entropy, x, LABELS)[0]
+    hessian = Hessian(network, functional.cross_entropy, batches(x, LABELS, 4))
     assert gap(dense(hessian), oracle) <= tolerance(1000)
+
+
+def test_samples_selected_by_a_condition_are_refused_and_weighed_ones_not() -> None:
+    """Traced once, a selection is as long for every batch as for the first."""
+    x, y = draw(6, 4), draw(6, 3)
+    y[[1, 2]] = torch.nan
+
+    def selected(out: Tensor, y: Tensor) -> Tensor:
+        return functional.mse_loss(out[~y.isnan()], y[~y.isnan()])
+
+    def weighed(out: Tensor, y: Tensor) -> Tensor:
+        known = ~y.isnan()
+        return ((out - y.nan_to_num()) ** 2 * known).sum() / known.sum()
+
+    network = Network.of(mlp())
+    with pytest.raises(ValueError, match=r"shape of a result depends on values \(aten"):
+        Hessian(network, selected, batches(x, y, 3))
+    parts = [by_reverse_mode(network, weighed, *b)[0] / 2 for b in batches(x, y, 3)]
+    hessian = Hessian(network, weighed, batches(x, y, 3))
+    assert gap(dense(hessian), sum(parts)) <= tolerance(1000)
+
+
+def test_batches_are_pairs() -> None:
+    x, y = draw(7, 4), LABELS
+    for wrong in ((x, y), [x], [[x]], [(x, y, y)], x):
+        with pytest.raises(ValueError, match=r"pairs \(inputs, targets\), got .*write"):
+            make(batches=wrong)
+    with pytest.raises(ValueError, match="at least one batch, got none"):
+        make(batches=iter([]))
+    once = make(batches=iter([(x, y)]))
+    assert torch.equal(once.gradient(), make(batches=[(x, y)]).gradient())
 
 
 def test_losses_that_the_outputs_do_not_move() -> None:

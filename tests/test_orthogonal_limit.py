@@ -148,3 +148,25 @@ def test_measures_are_checked() -> None:
         orthogonal_dimension(unit, Measure(one, 2 * one), 3, 9.0, 0.5)
     with pytest.raises(ValueError, match="epsilon > 0"):
         orthogonal_dimension(unit, unit, 3, 9.0, -1.0)
+
+
+@pytest.mark.parametrize("kernel", [0.0, 1e-17, -1e-17])
+def test_a_kernel_known_up_to_rounding_is_one(kernel: float) -> None:
+    """It is delta where the survivors cannot lower the loss to eps."""
+    trace = Measure(np.array([kernel, 1.0]), np.array([10, 20]) / 30).treated("refuse")
+    along = Measure(np.ones(1), np.ones(1))
+    assert orthogonal_dimension(trace, along, 30, 9.0, 0.5) == pytest.approx(10)
+
+
+def test_just_outside_the_sublevel_set() -> None:
+    """s0 is below rounding, so that the balance has no sign there."""
+    rng, outside = np.random.default_rng(3), 0
+    for _ in range(1000):
+        a, v = rng.random(2), rng.standard_normal(2)
+        known, square = measures(a, v), float(v @ v)
+        epsilon = float(a @ v**2) / 2
+        found = orthogonal_dimension(*known, 2, square, epsilon)
+        near = orthogonal_dimension(*known, 2, square, (1 - 1e-8) * epsilon)
+        outside += found < 1  # else rounding puts the point inside
+        assert found == 1 or abs(found - near) < 1e-3
+    assert outside > 20

@@ -242,3 +242,29 @@ def test_limits_do_not_depend_on_the_unit_of_the_loss(unit: float) -> None:
     assert paper_limit(net.weights, scaled, 45, 0.02 * unit) == paper_limit(
         net.weights, net.trace, 45, 0.02
     )
+
+
+@pytest.mark.parametrize(
+    "weights", [np.ones((2, 5)), np.array([1, math.nan]), np.array([1, math.inf])]
+)
+def test_weights_are_a_vector_of_numbers(weights: np.ndarray) -> None:
+    with pytest.raises(
+        ValueError, match="expected a vector of finite weights, got shap"
+    ):
+        removed_squares(weights)
+    with pytest.raises(
+        ValueError, match="expected a vector of finite weights, got shap"
+    ):
+        paper_limit(weights, Measure(np.ones(1), np.ones(1)), 10, 1.0)
+
+
+def test_the_hessian_has_a_row_for_each_weight() -> None:
+    trace, weights = Measure(np.ones(1), np.ones(1)), np.ones(10)
+    for limit in (
+        lambda size: paper_limit(weights, trace, size, 1.0),
+        lambda size: exact_limit(weights, trace, lambda n: trace, size, 1.0),
+        lambda size: orthogonal_limit(weights, trace, lambda n: trace, size, 1.0),
+    ):
+        assert 0 <= limit(10) <= 10
+        with pytest.raises(ValueError, match="at most D = 9 prunable weights"):
+            limit(9)

@@ -10,6 +10,7 @@ from theory.deflation import deflation
 from theory.estimates import bracketed
 from theory.known_spectra import indefinite, power_law, rotated, spiked
 from theory.lanczos import Lanczos, lanczos
+from theory.limit_interval import EstimatedLimits
 from theory.quadrature import gauss, radau, step_halved
 from theory.spectrum import Spectrum, spectrum
 
@@ -255,3 +256,34 @@ def test_indefinite_spectra_have_no_radau_bound() -> None:
         found.integral(f)
     with pytest.raises(ValueError, match="choose the treatment"):
         found.integral(f, error="halving", treatment="refuse")
+
+
+def test_radau_bounds_no_negative_definite_matrix() -> None:
+    values = -np.linspace(0.5, 3, 60)
+    for steps in (1, 3, 60):
+        found = spectrum(
+            lambda v: (torch.from_numpy(values) * v.T).T,
+            60,
+            probes=2,
+            steps=steps,
+            generator=generator(),
+        )
+        with pytest.raises(ValueError, match=r"down to -.*, where Radau's rule is no"):
+            found.integral(lambda x: np.exp(-x))
+        found.integral(lambda x: np.exp(-x), error="halving")
+
+
+def test_artificial_nodes_are_no_reason_to_refuse() -> None:
+    """Of one step the halved rule has the node alpha - beta, below 0."""
+    values = np.r_[np.zeros(20), np.linspace(1, 100, 60)]
+    found = spectrum(
+        lambda v: (torch.from_numpy(values) * v.T).T,
+        80,
+        probes=3,
+        steps=1,
+        generator=generator(),
+    )
+    assert min(step_halved(run).nodes[0] for run in found.runs) < 0
+    refused = found.integral(f, error="halving", treatment="refuse")
+    assert refused == found.integral(f, error="halving", treatment="positive")
+    assert EstimatedLimits(np.ones(80), found, 1.0, "halving").paper().low >= 0

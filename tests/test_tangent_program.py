@@ -100,6 +100,23 @@ def test_reading_a_value_is_refused() -> None:
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
+def test_shapes_that_depend_on_values_are_refused() -> None:
+    """An index has as many entries as its tensor, a condition as many as are true."""
+    for selected in (
+        lambda moving, fixed: [moving[0][fixed[0] > 0]],
+        lambda moving, fixed: [moving[0].masked_select(fixed[0] > 0)],
+        lambda moving, fixed: [moving[0][torch.nonzero(fixed[0][0])[:, 0]]],
+    ):
+        with pytest.raises(
+            ValueError, match=r"^the shape of a result depends on value"
+        ):
+            Program.of(selected, [V], [X])
+    rows = torch.tensor([1, 0, 1])
+    program = Program.of(lambda moving, fixed: [moving[0][fixed[0]]], [V], [rows])
+    (found,) = program.linear(*program.before(rows.flip(0)), V)
+    assert torch.equal(found, V[rows.flip(0)])
+
+
 def test_other_errors_are_passed_on() -> None:
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         Program.of(lambda moving, fixed: [moving[0] @ fixed[0][:2]], [V], [X])

@@ -21,6 +21,7 @@ images (convolutions) to 1,000 vectors (layers of hundreds of units) are fastest
 """
 
 import copy
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -55,7 +56,7 @@ class Hessian:
         gauss_newton: bool = False,
         memory: int = MEMORY,
     ) -> None:
-        """Copy the data, and trace the product of the first batch.
+        """Copy the data, trace the product of the first batch and try it.
 
         Args:
             network: a module is taken in float64.
@@ -63,7 +64,8 @@ class Hessian:
                 torch (2.13) has no second derivative, and says so;
                 delta * `smooth_l1_loss` with beta = delta is the same function.
             batches: inputs and targets; batches of equal shapes share their program.
-                Labels of any integer type become int64, as torch's losses want.
+                Labels of any integer type become int64, as torch's losses want, real
+                targets take the network's precision.
             names: parameters that take part; all by default.
             masks: entries that take part, by name; other names take part whole.
             reduction: what the loss does with the samples of a batch.
@@ -71,39 +73,57 @@ class Hessian:
             memory: bytes of intermediate results that may be kept.
 
         Raises:
-            ValueError: no batch, an empty one, one with another number of targets than
-                inputs, coordinates that do not exist, a loss that is not one number, a
-                network that draws random numbers or branches on values.
+            ValueError: no batch, an empty one, one that is no pair of tensors or has
+                another number of targets than inputs, coordinates that do not exist, a
+                loss that is not one number, that selects by a condition or has tensors
+                of another precision, a network that draws random numbers or branches on
+                values.
         """
         if reduction not in ("mean", "sum"):
             raise ValueError(f"expected reduction 'mean' or 'sum', got {reduction!r}")
-        if not batches:
+        pairs = [_pair(batch) for batch in batches]
+        if not pairs:
             raise ValueError("expected at least one batch, got none")
         self._network = network if isinstance(network, Network) else Network.of(network)
         self._loss, self._gauss_newton = loss, gauss_newton
         self.coordinates = Coordinates.of(self._network.parameters, names, masks)
         trained = dict(self._network.module.named_parameters())
         self._live = [n for n in self.coordinates.shapes if trained[n].requires_grad]
-        self._batches = [(self._network.batch(x), targets(x, y)) for x, y in batches]
+        kind = next(iter(self._network.parameters.values())).dtype
+        self._batches = [
+            (self._network.batch(x), _precise(targets(x, y), kind)) for x, y in pairs
+        ]
         total = sum(len(x) for x, _ in self._batches)
         self._shares = [
             len(x) / total if reduction == "mean" else 1.0 for x, _ in self._batches
         ]
-        self._programs: dict[tuple[object, ...], Program] = {}
-        self._kept: dict[int, tuple[Tensor, ...]] = {}
-        self._room = [memory]
+        self._memory = memory
         try:
             self._lay(torch.channels_last)  # the fastest for convolutions
         except RuntimeError:  # but not every `view` and derivative can do with it
-            self._lay(torch.contiguous_format)
+            try:
+                self._lay(torch.contiguous_format)
+            except RuntimeError as error:
+                if not re.search("dtype|scalar type", str(error)):
+                    raise
+                raise ValueError(
+                    f"{error}: the network computes in {kind}; give the loss's own "
+                    "tensors that precision, or make the network with "
+                    "Network.of(model, dtype=torch.float32)"
+                ) from error
 
     def _lay(self, layout: torch.memory_format) -> None:
-        """Lay all tensors out in one way, and see whether a product can be traced."""
+        """Lay all tensors out in one way, and see whether a product can be computed."""
         self._layout = layout
+        self._programs: dict[tuple[object, ...], Program] = {}
+        self._kept: dict[int, tuple[Tensor, ...]] = {}
+        self._room = [self._memory]
         self._theta = {n: self._laid(p) for n, p in self._network.parameters.items()}
         self._batches = [(self._laid(x), y) for x, y in self._batches]
         if self._live:
-            self._program(0)
+            ones = [torch.ones_like(self._theta[name]) for name in self._live]
+            with torch.no_grad():
+                self._program(0).linear(*self._before(0), *ones)
 
     def _laid(self, tensor: Tensor) -> Tensor:
         """Return a tensor without gaps, its channels last if it is one of images.
@@ -218,6 +238,22 @@ class Hessian:
             self._room[0] -= needed
             self._kept[index] = found
         return found
+
+
+def _pair(batch: object) -> tuple[Tensor, Tensor]:
+    match batch:
+        case (Tensor() as x, Tensor() as y):
+            return x, y
+    raise ValueError(
+        f"expected batches that are pairs (inputs, targets), got {type(batch).__name__}"
+        f"{f' of shape {tuple(batch.shape)}' if isinstance(batch, Tensor) else ''}; "
+        "write [(x, y)] for a single one"
+    )
+
+
+def _precise(y: Tensor, kind: torch.dtype) -> Tensor:
+    """Return targets in the network's precision, labels as they are."""
+    return y.to(kind) if y.is_floating_point() else y
 
 
 def _sum(total: Tensor | None, term: Tensor, share: float) -> Tensor:

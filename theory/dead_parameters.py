@@ -1,8 +1,9 @@
-"""Parameters that the loss does not depend on at all, found exactly.
+"""Parameters whose gradient and row of the Hessian vanish at this point, exactly.
 
 Into or out of a unit that is active for no sample, or of an input that is always 0: all
-terms of their gradient and of their row of the Hessian are 0. They carry a known part
-of the spectrum, zeros, which quadrature would have to find and finds last.
+terms of their gradient and of their row of the Hessian are 0. The quadratic model does
+not depend on them; the loss may, further away (weights of 0 into a ReLU). They carry a
+known part of the spectrum, zeros, which quadrature would have to find and finds last.
 
 A row that is not zero has a zero product with a Gaussian vector with probability 0. So
 in exact arithmetic the coordinates whose gradient and whose products with such vectors

@@ -3,8 +3,11 @@
 The interval is Student's t over the probes (Hutchinson's error bar). Where each probe
 yields a lower and an upper bound in the place of one value, it reaches from the lower
 end of the interval of the lower bounds to the upper end of that of the upper bounds: it
-covers the truth at least as often as intended, as the expectation of a lower bound is
-below the truth, and includes what more probes cannot remove.
+covers the truth at least as often as Student's interval does of such values, as the
+expectation of a lower bound is below the truth, and includes what more probes cannot
+remove. Of normal values that is as often as intended. Where few eigenvalues carry the
+trace the values are skewed, and it is less: of one in 200, 83 % of intervals that
+should be 95 %, for 2 to 16 probes. Deflate such directions (`theory.deflation`).
 """
 
 import math

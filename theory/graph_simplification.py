@@ -5,7 +5,7 @@ full of tangents that are zero and of copies:
 
     a copy or an alias of a tensor is that tensor,
     a product with zeros is zeros, a sum with zeros its other term,
-    other + a @ b, where nothing else reads a @ b, is addmm(other, a, b),
+    other + a @ b, of its shape and where nothing else reads it, is addmm(other, a, b),
     convolution_backward of the same arguments is called once, for what is read of it.
 
 No value changes, other than by the rounding of a sum in another order; 0 * inf is taken
@@ -97,7 +97,8 @@ def _without_zero(
 def _add_to_product(graph: fx.Graph, node: fx.Node) -> None:
     for product in _terms(node):
         (other,) = [t for t in _terms(node) if t is not product] or [product]
-        if operation(product) is aten.mm and len(product.users) == 1:
+        same = _meta(product, "shape") == _meta(node, "shape")
+        if operation(product) is aten.mm and same and len(product.users) == 1:
             with graph.inserting_before(node):
                 joined = graph.call_function(aten.addmm.default, (other, *product.args))
             joined.meta = dict(node.meta)

@@ -23,7 +23,8 @@ may be more nodes than eigenvalues.
 The recurrence stops where beta_k <= 2^-40 of the largest |H q_j| (ours: above the
 rounding of a product in float64, and below anything that matters): the vectors then
 span an invariant space, and nodes and weights are exact for every function. The test is
-relative, so that c H has the nodes c theta_j for every c > 0.
+relative, so that c H has the nodes c theta_j for every c > 0 whose |c H q|^2 float64
+can hold (1e-150 to 1e150 for numbers near 1).
 """
 
 from collections.abc import Callable, Generator

@@ -3,7 +3,7 @@
 The dimension delta(n) that a limit compares n with is a mean over random probes of the
 trace, each known between two quadrature rules only: an `Estimate` with the ends
 low(n) <= delta(n) <= high(n). The interval of the limit is from the largest n <= low(n)
-to the largest n <= high(n). It covers n* with at least the level of the estimates.
+to the largest n <= high(n). It covers n* at least as often as they cover delta.
 
 Proof. Let n* be the largest n <= delta(n), and let the n <= low(n) and the n <= high(n)
 be intervals from 0, as they are unless low or high climb by more than 1 from one n to
@@ -37,7 +37,12 @@ from theory.confocal import Vector
 from theory.estimates import Estimate, bracketed
 from theory.measure import Measure, Treatment
 from theory.orthogonal_limit import orthogonal_dimension
-from theory.pruning_limit import fixed_point, paper_dimension, removed_squares
+from theory.pruning_limit import (
+    check_sizes,
+    fixed_point,
+    paper_dimension,
+    removed_squares,
+)
 from theory.quadrature import gauss, radau, step_halved
 from theory.removed_direction import NOWHERE, Along
 from theory.spectral_dimension import cone_dimension
@@ -60,8 +65,9 @@ class LimitInterval(NamedTuple):
 class EstimatedLimits:
     """The limits of `theory.pruning_limit` for one network, from Lanczos runs.
 
-    All three raise ValueError for one probe only, for nodes below 0 with the treatment
-    "refuse", and as `theory.confocal.scaled`.
+    All three raise ValueError for one probe only, for Gauss nodes below 0 with the
+    treatment "refuse", and as `theory.confocal.scaled`; the constructor as
+    `theory.pruning_limit.check_sizes`.
     """
 
     weights: Vector
@@ -78,6 +84,7 @@ class EstimatedLimits:
     """Of the intervals."""
 
     def __post_init__(self) -> None:
+        check_sizes(self.weights, self.found.size)
         if self.error not in ("radau", "halving"):
             raise ValueError(f"expected error 'radau' or 'halving', got {self.error!r}")
 
@@ -96,12 +103,17 @@ class EstimatedLimits:
     def _limit(self, dimension: Dimension, along: Along) -> LimitInterval:
         squares, count = removed_squares(self.weights), len(self.weights)
 
+        def treated(measure: Measure, rule: Rule) -> Measure:
+            # the nodes of other rules than Gauss's, which comes first, are artificial
+            artificial = self.treatment == "refuse" and rule is not gauss
+            return measure.treated("positive" if artificial else self.treatment)
+
         @cache
         def traces(rule: Rule) -> list[Measure]:
-            return [m.treated(self.treatment) for m in self.found.measures(rule)]
+            return [treated(measure, rule) for measure in self.found.measures(rule)]
 
         def values(n: int, rule: Rule) -> Vector:
-            ray = along(n, rule).treated(self.treatment)
+            ray = treated(along(n, rule), rule)
             others = ray, self.found.size, float(squares[n]), self.epsilon
             return np.array([dimension(trace, *others) for trace in traces(rule)])
 

@@ -12,7 +12,8 @@ With u = v / |v|, X = 1 + s A, and the notation of `theory.exact_limit`,
     sum v_i^2 (R^2 - r_i^2) / (r_i^2 + s1) = 0,
     delta = T(s1) - u'X^-2 u / u'X^-1 u  to within 2, for every D,
 
-and delta = dim ker A if there is no s1 > 0, that is, if sum v_i^2 r_i^2 <= R^4: the
+and delta = dim ker A (nodes up to 2^-40 of the largest count as 0: rounding) if there
+is no s1 > 0, that is, if sum v_i^2 r_i^2 <= R^4: the
 least loss in the hyperplane w^k + v^perp is then eps or more. Q(s1) = R^2 / (R^2 + s1),
 so s1 > s0: this delta is smaller than that of C. For H = lambda I the survivors gain
 nothing: S meets the hyperplane only if it holds w^k.
@@ -35,7 +36,7 @@ import math
 from scipy.optimize import brentq
 
 from theory.confocal import Vector, confocal_square, effective_dimension, scaled
-from theory.measure import Measure
+from theory.measure import ROUNDING, Measure
 
 REACH = 40.0
 """s beyond e^40 / min a counts as infinite: below rounding."""
@@ -74,8 +75,10 @@ def orthogonal_dimension(
     low = math.log(confocal_square(nodes, squares))  # the balance is s0 there
     high = min(REACH - math.log(float(nodes[nodes > 0].min())), LARGEST)
     if _balance(high, signs, nodes) >= 0:  # of the sign that it keeps up to infinity
-        return float(counts[a == 0].sum())
-    log = brentq(_balance, low, high, args=(signs, nodes), xtol=1e-15, rtol=1e-15)
+        return float(counts[a <= ROUNDING * a.max()].sum())
+    log = low  # where s0 is below rounding, its sign says nothing
+    if _balance(low, signs, nodes) > 0:
+        log = brentq(_balance, low, high, args=(signs, nodes), xtol=1e-15, rtol=1e-15)
     square = math.exp(log)
     shrink = 1 / (1 + square * nodes)
     lost = float(squares @ shrink**2) / float(squares @ shrink)

@@ -49,9 +49,30 @@ def removed_squares(weights: Vector) -> Float[np.ndarray, " counts"]:
     """Return R^2(n) for n = 0..N removed: sums of the smallest squared weights.
 
     In float64 whatever the weights' own precision.
+
+    Raises:
+        ValueError: weights that are no vector of finite numbers.
     """
+    if np.ndim(weights) != 1 or not np.isfinite(weights).all():
+        raise ValueError(
+            f"expected a vector of finite weights, got shape {np.shape(weights)} and "
+            f"{int(np.isnan(weights).sum())} NaN; flatten the layers into one vector"
+        )
     squares = np.square(weights, dtype=np.float64)
     return np.concatenate([[0.0], np.cumsum(np.sort(squares))])
+
+
+def check_sizes(weights: Vector, dimension: int) -> None:
+    """Refuse more prunable weights than the Hessian has parameters.
+
+    Raises:
+        ValueError: there are more.
+    """
+    if len(weights) > dimension:
+        raise ValueError(
+            f"expected at most D = {dimension} prunable weights, the rows of the "
+            f"Hessian, got {len(weights)}; give both the same parameters"
+        )
 
 
 def largest(holds: Callable[[int], bool], count: int) -> int:
@@ -137,7 +158,11 @@ def paper_limit(weights: Vector, trace: Measure, dimension: int, epsilon: float)
         trace: eigenvalues of H and their shares.
         dimension: D, the parameters of H (at least as many as weights).
         epsilon: rise of the loss that S allows.
+
+    Raises:
+        ValueError: as `check_sizes`, `removed_squares` and `theory.confocal.scaled`.
     """
+    check_sizes(weights, dimension)
     squares = removed_squares(weights)
 
     def within(n: int) -> float:
@@ -152,8 +177,9 @@ def exact_limit(
     """Return an n <= delta(n) of the exact dimension that n + 1 exceeds.
 
     What a random k-dimensional subspace through w^k can do. One measure of `along` is
-    asked for at each step of `fixed_point`. Arguments as `paper_limit`.
+    asked for at each step of `fixed_point`. Arguments and errors as `paper_limit`.
     """
+    check_sizes(weights, dimension)
     squares = removed_squares(weights)
 
     def within(n: int) -> float:
@@ -168,8 +194,9 @@ def orthogonal_limit(
 ) -> int:
     """Return an n <= 1 + delta(n) of the cone cut by v^perp that n + 1 exceeds.
 
-    What the surviving weights can do. Arguments as `exact_limit`.
+    What the surviving weights can do. Arguments and errors as `exact_limit`.
     """
+    check_sizes(weights, dimension)
     squares = removed_squares(weights)
 
     def within(n: int) -> float:

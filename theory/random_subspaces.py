@@ -6,7 +6,8 @@ For nested spans all minima come from one QR factorisation of A^(1/2) directions
 k takes (q_k' A^(1/2) v)^2 away from |A^(1/2) v|^2. One draw of n directions gives the
 least dimension that meets, draws of it the probability at all dimensions, and their
 mean delta: it is n - delta + 1/2 (add up Crofton's formula over all dimensions; odd
-intrinsic volumes sum to 1/2). Of a ball the cone is circular: sin a = radius / |v|.
+intrinsic volumes sum to 1/2, if the cone is no subspace). Of a ball the cone is
+circular: sin a = radius / |v|.
 
 **Orthant, descent cone of the l1 norm.** Linear programmes: a random subspace shares a
 ray with the cone if and only if it has a point inside, up to events of probability 0.
@@ -65,7 +66,8 @@ def critical_draws(
     """Return `critical_dimension` for independent draws of random directions.
 
     A random k-dimensional subspace meets E with the probability that a draw is <= k;
-    n + 1/2 less the mean draw is delta, without bias (orthogonal: n - 1/2 less it).
+    n + 1/2 less the mean draw is delta, without bias (orthogonal: n - 1/2 less it),
+    unless the cone is a subspace: v in E, or {0}.
 
     Args:
         curvatures: a >= 0.

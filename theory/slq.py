@@ -30,7 +30,8 @@ Lanczos' recurrence without a breakdown give k nodes theta_j with weights w_j |v
    mean loss (closed forms of linear models).
 
 1 to 4 are statements of exact arithmetic. With re-orthogonalisation in float64 they
-hold to rounding, at every scale of H: checked on matrices of all kinds of spectra.
+hold to rounding, at every scale of H whose squares float64 holds: checked on matrices
+of all kinds of spectra.
 """
 
 from theory import exact_quadrature as quadrature

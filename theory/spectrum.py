@@ -24,7 +24,7 @@ import torch
 from theory.deflation import Deflation
 from theory.estimates import Estimate, bracketed
 from theory.lanczos import Lanczos, Product, lanczos_columns
-from theory.measure import Function, Measure, Treatment, mixture, treated
+from theory.measure import ROUNDING, Function, Measure, Treatment, mixture, treated
 from theory.quadrature import gauss, radau, step_halved
 
 Rule = Callable[[Lanczos], Measure]
@@ -77,7 +77,7 @@ class Spectrum:
             level: of the interval.
 
         Raises:
-            ValueError: one probe only; negative nodes with "radau" or "refuse".
+            ValueError: one probe only; negative Gauss nodes with "radau" or "refuse".
         """
         if error not in ("radau", "halving"):
             raise ValueError(f"expected error 'radau' or 'halving', got {error!r}")
@@ -88,6 +88,16 @@ class Spectrum:
         def composed(nodes: np.ndarray) -> np.ndarray:
             return function(nodes if treatment is None else treated(nodes, treatment))
 
+        nodes = self.measure().nodes
+        if error == "radau" and nodes[0] < -ROUNDING * np.abs(nodes).max():
+            raise ValueError(
+                f"the spectrum reaches down to {nodes[0]:.3g}, where Radau's rule is "
+                "no bound: estimate the quadrature's error by halving the steps, or "
+                "take the Gauss-Newton matrix"
+            )
+        if treatment == "refuse":
+            treated(nodes, treatment)
+            treatment = "positive"  # the nodes of other rules may be artificial
         first = values(gauss)
         if error == "radau":
             ends = first, values(radau)

@@ -41,8 +41,10 @@ class Program:
             fixed: examples of those that stay.
 
         Raises:
-            ValueError: the function draws random numbers (they would be drawn once), or
-                reads a value (as `if x.sum() > 0` and `.item()` do).
+            ValueError: the function draws random numbers (they would be drawn once),
+                reads a value (as `if x.sum() > 0` and `.item()` do), or has tensors
+                whose shape depends on values (as `x[x > 0]`: it would be that of one
+                call for ever).
         """
         pure = functionalize(function)
         try:
@@ -60,8 +62,26 @@ class Program:
                     f"the function draws random numbers ({node.target}), so it has no "
                     "one derivative; leave that operation out"
                 )
+            if _shape_from_values(node):
+                raise ValueError(
+                    f"the shape of a result depends on values ({node.target}); weigh "
+                    "samples by torch.where or a factor of 0 or 1 instead of selecting"
+                )
         simplify(module.graph)
         return cls(*_halves(module, len(moving)))
+
+
+def _shape_from_values(node: fx.Node) -> bool:
+    """Return whether a result is as long as a condition is true, and no index is."""
+    if torch.Tag.dynamic_output_shape not in getattr(node.target, "tags", ()):
+        return False
+    if getattr(node.target, "overloadpacket", None) is not torch.ops.aten.index:
+        return True
+    conditions = (torch.bool, torch.uint8)
+    return any(
+        getattr(index.meta.get("tensor_meta"), "dtype", None) in conditions
+        for index in node.all_input_nodes[1:]
+    )
 
 
 def _halves(
