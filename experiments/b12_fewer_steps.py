@@ -1,12 +1,12 @@
 """b12: LeNet's row of the stability table after fewer steps of training (new).
 
 Paper B prints 50,000 steps. At ours the distances of random subnetworks, which go on
-growing while IMP's have come to rest, are larger than the authors'. Here the whole row
-is measured again, IMP included, after 40,000: 40 epochs of all 60,000 images. That is
-the number nearest to which b10's distances of random subnetworks, interpolated, are
-the authors' (pruning and data order alike), so these two are fitted and the rest of the
-row is the test. The first author's later public code trains this network for 40 epochs.
-All else is as in b3, but for 3 data orders in the place of 4.
+growing while IMP's have come to rest, are larger than the authors'. Interpolated
+between 10,000 and 50,000 steps of b10 (both logarithms), theirs lie at 39,900 (pruning)
+and 37,800 (data order). Here the whole row is measured again, IMP included, after
+40,000, which are 40 epochs of all 60,000 images; the first author's later public code
+trains this network for 40 epochs. So two numbers are fitted by one, and the rest of the
+row is the test. All else is as in b3, but for 3 data orders in the place of 4.
 """
 
 from dataclasses import dataclass, replace
