@@ -6,7 +6,8 @@ between 10,000 and 50,000 steps of b10 (both logarithms), theirs lie at 39,900 (
 and 37,800 (data order). Here the whole row is measured again, IMP included, after
 40,000, which are 40 epochs of all 60,000 images; the first author's later public code
 trains this network for 40 epochs. So two numbers are fitted by one, and the rest of the
-row is the test. All else is as in b3, but for 3 data orders in the place of 4.
+row is the test, and IMP's subnetworks fail it: they come out too near. All else is as
+in b3, but for 3 data orders in the place of 4.
 """
 
 from dataclasses import dataclass, replace
