@@ -515,7 +515,11 @@ def test_samples_selected_by_a_condition_are_refused_and_weighed_ones_not() -> N
 def test_batches_are_pairs() -> None:
     x, y = draw(7, 4), LABELS
     for wrong in ((x, y), [x], [[x]], [(x, y, y)], x):
-        with pytest.raises(ValueError, match=r"pairs \(inputs, targets\), got .*write"):
+        # a TypeError where types are checked, as in this suite
+        with pytest.raises(
+            (ValueError, TypeError),
+            match=r"pairs \(inputs, targets\), got .*write|type",
+        ):
             make(batches=wrong)
     with pytest.raises(ValueError, match="at least one batch, got none"):
         make(batches=iter([]))

@@ -180,7 +180,7 @@ def test_runs_that_diverged_are_refused(bad: float) -> None:
         ratio_over_networks([[bad], [1.0]], [[1.0], [1.0]])
 
 
-@pytest.mark.parametrize("level", [0.0, 1.0, 95, -0.5, math.nan])
+@pytest.mark.parametrize("level", [0.0, 1.0, 95.0, -0.5, math.nan])
 def test_levels_are_between_0_and_1(level: float) -> None:
     pairs = {(0, 1): 1.0, (0, 2): 2.0, (1, 2): 4.0}
     with pytest.raises(ValueError, match=f"level between 0 and 1, got {level}$"):

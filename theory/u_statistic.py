@@ -34,7 +34,7 @@ covers what differs between networks; that of one network's orders does not.
 """
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from statistics import fmean, mean, stdev
@@ -77,7 +77,7 @@ def over_orders(distances: Pairs[float], *, level: float = 0.95) -> Estimate:
 
 
 def over_networks(
-    distances: Sequence[Sequence[float]], *, level: float = 0.95
+    distances: Sequence[Collection[float]], *, level: float = 0.95
 ) -> Estimate:
     """Return the mean over networks of each network's own mean distance.
 
@@ -110,8 +110,8 @@ def over_networks(
 
 
 def ratio_over_networks(
-    numerators: Sequence[Sequence[float]],
-    denominators: Sequence[Sequence[float]],
+    numerators: Sequence[Collection[float]],
+    denominators: Sequence[Collection[float]],
     *,
     level: float = 0.95,
 ) -> Estimate:
