@@ -521,10 +521,6 @@ def test_batches_are_pairs() -> None:
             match=r"pairs \(inputs, targets\), got .*write|type",
         ):
             make(batches=wrong)
-    with pytest.raises(ValueError, match="at least one batch, got none"):
-        make(batches=iter([]))
-    once = make(batches=iter([(x, y)]))
-    assert torch.equal(once.gradient(), make(batches=[(x, y)]).gradient())
 
 
 def test_losses_that_the_outputs_do_not_move() -> None:

@@ -22,7 +22,7 @@ images (convolutions) to 1,000 vectors (layers of hundreds of units) are fastest
 
 import copy
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -35,7 +35,7 @@ from theory.masks import Masks
 from theory.networks import Network, Parameters, scalar
 from theory.tangent_program import Program
 
-Batches = Iterable[tuple[Tensor, Tensor]]
+Batches = Sequence[tuple[Tensor, Tensor]]
 
 MEMORY = 2**31
 """Bytes of intermediate results that are kept between products (ours)."""
