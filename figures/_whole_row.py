@@ -44,8 +44,9 @@ def recipes(tables: Tables, start: str, other: str, experiment: str) -> Recipes:
     }
 
 
-def draw(theirs: Published, ours: Recipes) -> Figure:
+def draw(tables: Tables, ours: Recipes) -> Figure:
     """Return distance and angle of both stabilities, a row for each subnetwork."""
+    theirs = Published.of(tables)
     figure, axes = plt.subplots(1, 2, figsize=(PAGE, 2.4), sharey=True)
     for ax, (unit, label) in zip(axes, UNITS.items(), strict=True):
         values = [theirs.value(quantity, unit, kind) for quantity, kind in PLACES]
@@ -63,9 +64,9 @@ def draw(theirs: Published, ours: Recipes) -> Figure:
     return figure
 
 
-def compared(theirs: Published, ours: Recipes) -> str:
+def compared(tables: Tables, ours: Recipes) -> str:
     """Return each printed number beside that of the second recipe, and the gap."""
-    start, other = ours
+    theirs, (start, other) = Published.of(tables), ours
     rows = ours[other]
     if rows.empty:
         return f"The rows of {other} are not in the table yet."

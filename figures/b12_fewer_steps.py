@@ -3,18 +3,17 @@
 from matplotlib.figure import Figure
 
 from figures import _whole_row
-from figures._stability import Published
 from figures.common import Tables
 
 
 def draw(tables: Tables) -> Figure:
     """Return distance and angle of both stabilities, a row for each subnetwork."""
-    return _whole_row.draw(Published.of(tables), recipes(tables))
+    return _whole_row.draw(tables, recipes(tables))
 
 
 def caption(tables: Tables) -> str:
     """Return the caption: each of the published numbers beside ours, and the gap."""
-    compared = _whole_row.compared(Published.of(tables), recipes(tables))
+    compared = _whole_row.compared(tables, recipes(tables))
     return (
         "The stabilities of Figure~\\ref{fig:stability} on MNIST after 50,000 steps, "
         "which paper B prints, and after 40,000: 40 epochs of 60,000 images. The "

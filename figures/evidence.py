@@ -234,18 +234,17 @@ def rounding(tables: Tables) -> str:
 def recipe(tables: Tables) -> str:
     """Return with which Adam and steps the stabilities that paper B prints come out."""
     theirs = Published.of(tables)
-    found = {
-        name: meeting(rows, theirs)
-        for figure in (b11_keras_adam, b12_fewer_steps)
-        for name, rows in figure.recipes(tables).items()
+    (_, printed), adam = b11_keras_adam.recipes(tables).items()
+    _, steps = b12_fewer_steps.recipes(tables).items()
+    others = "".join(
+        f", {meeting(rows, theirs)} with {name}"
+        for name, rows in (adam, steps)
         if len(rows)
-    }
-    (printed, _), *others = found.items()
-    parts = [f"{count} with {name}" for name, count in others if name != "50,000 steps"]
+    )
     return (
         "Paper B prints the learning rate of Adam, 1.2e-3, and 50,000 steps, but "
         "neither its epsilon nor the scale of the pixels, which the distances depend "
         "on. Of the eight printed stabilities of LeNet our 95\\,\\% intervals, at the "
-        f"published size and in both units, meet {found[printed]} with these two"
-        f"{''.join(f', {part}' for part in parts)}."
+        f"published size and in both units, meet {meeting(printed, theirs)} with these "
+        f"two{others}."
     )

@@ -512,15 +512,15 @@ def test_samples_selected_by_a_condition_are_refused_and_weighed_ones_not() -> N
     assert gap(dense(hessian), sum(parts)) <= tolerance(1000)
 
 
+@pytest.mark.usefixtures("unchecked_types")
 def test_batches_are_pairs() -> None:
     x, y = draw(7, 4), LABELS
     for wrong in ((x, y), [x], [[x]], [(x, y, y)], x):
-        # a TypeError where types are checked, as in this suite
-        with pytest.raises(
-            (ValueError, TypeError),
-            match=r"pairs \(inputs, targets\), got .*write|type",
-        ):
+        message = r"pairs \(inputs, targets\), got .*; write \[\(x, y\)\] for a single"
+        with pytest.raises(ValueError, match=message):
             make(batches=wrong)
+    with pytest.raises(ValueError, match="at least one batch, got none"):
+        make(batches=iter([]))
 
 
 def test_losses_that_the_outputs_do_not_move() -> None:

@@ -277,7 +277,7 @@ class Sized(nn.Linear):
     """A layer that asks for the length of the batch."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the mean of the outputs, times their number."""
+        """Return the outputs, times the number of samples."""
         return super().forward(x) * len(x)
 
 
