@@ -12,7 +12,7 @@ Adam has where none is given. The others are ours.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -26,9 +26,9 @@ from experiments.lottery_training import accuracy_on_test, trainer
 from experiments.recipes import Recipe
 from experiments.stability import Row
 from experiments.study import Initialisation, Study
-from theory.lottery_tickets import Weights, random_masks
+from theory.lottery_tickets import Weights, random_masks, stay
 from theory.masked_distance import angle, distance
-from theory.masks import Masks, kept
+from theory.masks import Masks
 
 CHANGES = (
     "none",
@@ -156,24 +156,31 @@ def run(config: Config) -> list[Row]:
         head: Row = {"initialisation": sample.seed, "subnetwork": "random"}
         for order, one in own.items():
             rows.append(head | _row("accuracy", order, order, "share", accuracy(one)))
-        pairs = [("pruning", 0, 0, wholes[index], own[0])]
-        pairs += [("data order", u, v, own[u], own[v]) for u, v in combinations(own, 2)]
-        for quantity, u, v, a, b in pairs:
-            for unit, measure in (("L2", distance), ("degrees", angle)):
-                rows.append(head | _row(quantity, u, v, unit, measure(a, b, mask)))
+        rows += [head | row for row in _distances(wholes[index], own, mask)]
     return rows
+
+
+def _distances(
+    whole: Weights, runs: Mapping[int, Weights], mask: Masks
+) -> Iterator[Row]:
+    """Yield both stabilities of a subnetwork; its runs go by number of data order."""
+    pairs = [("pruning", 0, 0, whole, runs[0])]
+    pairs += [("data order", u, v, runs[u], runs[v]) for u, v in combinations(runs, 2)]
+    for quantity, u, v, a, b in pairs:
+        for unit, measure in (("L2", distance), ("degrees", angle)):
+            yield _row(quantity, u, v, unit, measure(a, b, mask))
 
 
 def left_by_imp(whole: Masks, rates: dict[str, float], rounds: int) -> Masks:
     """Return masks with the count that IMP leaves in each layer, the first weights.
 
-    What a round keeps does not depend on the weights (`lottery_tickets.lower`).
+    What a round keeps does not depend on the weights (`lottery_tickets.stay`).
     """
     left = {}
     for name, mask in whole.items():
         count = mask.numel()
         for _ in range(rounds):
-            count = kept(count, 1 - rates[name])
+            count = stay(count, rates[name])
         left[name] = (torch.arange(mask.numel()) < count).view(mask.shape)
     return left
 

@@ -52,11 +52,7 @@ def run(config: Config) -> list[Row]:
     )
     return stability_rows(
         replace(case, recipe=recipe),
-        rewind=0,
         rounds=config.rounds,
         initialisations=config.initialisations,
         orders=config.orders,
-        dense_orders=1,
-        double=False,
-        floor=False,
     )

@@ -45,11 +45,7 @@ def run(config: Config) -> list[Row]:
     recipe = replace(case.recipe, epochs=config.steps)
     return stability_rows(
         replace(case, recipe=recipe),
-        rewind=0,
         rounds=config.rounds,
         initialisations=config.initialisations,
         orders=config.orders,
-        dense_orders=1,
-        double=False,
-        floor=False,
     )

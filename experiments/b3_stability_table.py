@@ -55,7 +55,6 @@ def run(config: Config) -> list[Row]:
     case = CASES[config.case]
     return stability_rows(
         case,
-        rewind=0,
         rounds=config.rounds,
         initialisations=config.initialisations,
         orders=config.orders,

@@ -49,11 +49,8 @@ def run(config: Config) -> list[Row]:
     """Return the rows of `stability.rows`."""
     return stability_rows(
         CASES[config.case],
-        rewind=config.rewind,
         rounds=config.rounds,
         initialisations=config.initialisations,
         orders=config.orders,
-        dense_orders=1,
-        double=False,
-        floor=False,
+        rewind=config.rewind,
     )

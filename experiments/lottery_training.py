@@ -57,22 +57,22 @@ def trainer(case: Case, found: DataSet) -> Train:
 def stability_rows(
     case: Case,
     *,
-    rewind: int,
     rounds: int,
     initialisations: Sequence[int],
     orders: int,
-    dense_orders: int,
-    double: bool,
-    floor: bool,
+    rewind: int = 0,
+    dense_orders: int = 1,
+    double: bool = False,
+    floor: bool = False,
 ) -> list[Row]:
     """Return the rows of `stability.rows` for all initialisations, trained together.
 
     Args:
         case: network, images and training.
-        rewind: k.
         rounds: of IMP.
         initialisations: seeds.
         orders: data orders of the subnetworks.
+        rewind: k.
         dense_orders: data orders of the dense networks.
         double: train in float64.
         floor: measure the noise floors as well (LeNets only).

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
@@ -22,6 +23,7 @@ from theory.lottery_tickets import (
     masked,
     random_masks,
 )
+from theory.masked_distance import angle, distance
 from theory.masks import Masks, counts
 
 YES, NO = True, False
@@ -44,7 +46,7 @@ def by_sorting(weights: Weights, masks: Masks, rate: float) -> list[bool]:
     """Rank the survivors by a stable sort: the largest first, ties as they are."""
     values = [abs(v) for name in masks for v in weights[name].flatten().tolist()]
     live = [i for i, flag in enumerate(flags(masks)) if flag]
-    stay = math.floor((1.0 - rate) * len(live) + 0.5)
+    stay = math.floor((1 - Fraction(str(rate))) * len(live) + Fraction(1, 2))
     best = set(sorted(live, key=lambda i: -values[i])[:stay])
     return [i in best for i in range(len(values))]
 
@@ -101,6 +103,25 @@ def test_halves_stay_and_two_survivors_stay_for_ever() -> None:
     assert left == [10, 8, 6, 5, 4, 3, 2, 2, 2, 2, 2, 2, 2]
     half = lower({"w": torch.arange(5.0)}, {"w": torch.ones(5) > 0}, 0.5)
     assert half["w"].tolist() == [NO, NO, YES, YES, YES]  # 2.5 are 3
+
+
+@pytest.mark.parametrize("percent", range(101))
+def test_counts_are_those_of_the_decimal_rate(percent: int) -> None:
+    for size in (1, 5, 25, 45, 50, 75, 150):
+        masks = lower(
+            {"w": torch.arange(float(size))},
+            {"w": torch.ones(size) > 0},
+            percent / 100,
+        )
+        assert counts(masks)["w"] == (size * (100 - percent) + 50) // 100
+
+
+def test_magnitudes_of_every_precision_are_ranked_in_float64() -> None:
+    masks = {"a": torch.ones(1) > 0, "b": torch.ones(1) > 0}
+    large = {"a": torch.tensor([2.0**24]), "b": torch.tensor([2**24 + 1])}
+    assert flags(lower(large, masks, 0.5)) == [NO, YES]  # equal in float32
+    half = {name: torch.tensor([v]).bfloat16() for name, v in (("a", 1.0), ("b", -3.0))}
+    assert flags(lower(half, masks, 0.5)) == [NO, YES]
 
 
 def test_lenet_after_ten_rounds_has_the_published_share() -> None:
@@ -178,6 +199,29 @@ def test_a_mask_without_its_weight_is_refused(
     for use in (check_masks, masked, lambda w, m: lower(w, m, 0.5)):
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             use(weights, masks)
+
+
+@pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.float32])
+def test_a_mask_that_is_not_boolean_is_refused(dtype: torch.dtype) -> None:
+    weights = {"w": torch.tensor([3.0, 4.0])}
+    masks = {"w": torch.tensor([1, 0]).to(dtype)}
+    message = (
+        f"expected a boolean mask for w, got {dtype}, whose entries would be read as "
+        "positions or factors; pass mask.bool()"
+    )
+    uses: tuple[Callable[[], object], ...] = (
+        lambda: masked(weights, masks),
+        lambda: lower(weights, masks, 0.5),
+        lambda: distance(weights, weights, masks),
+        lambda: angle(weights, weights, masks),
+        lambda: next(
+            iterative_magnitude_pruning(lambda w, _: w, [weights], [masks], 0.5, 1)
+        ),
+    )
+    for use in uses:
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            use()
 
 
 # masked, random ---------------------------------------------------------------------

@@ -16,14 +16,16 @@ Nothing here trains: A is an argument, which gets all networks of a round at onc
 that it can train them in one batch.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import torch
 from torch import Tensor
 
 from theory import masks as exact_masks
-from theory.masks import Masks, keep_largest, kept, shuffled
+from theory.masks import Masks, keep_largest, shuffled
 
 Weights = Mapping[str, Tensor]
 """Parameters and buffers of a network by name; those with a mask can be pruned."""
@@ -47,7 +49,7 @@ def masked(weights: Weights, masks: Masks) -> dict[str, Tensor]:
     """Return m * W; entries without a mask as they are.
 
     Raises:
-        ValueError: a mask without a weight of its shape.
+        ValueError: a mask that is not boolean or has no weight of its shape.
     """
     check_masks(weights, masks)
     return exact_masks.masked(dict(weights), masks)
@@ -58,12 +60,21 @@ def random_masks(like: Masks, generator: torch.Generator) -> Masks:
     return shuffled(like, generator=generator)
 
 
+def stay(survivors: int, rate: float) -> int:
+    """Return how many survivors a round keeps: (1 - rate) n rounded, halves up.
+
+    The rate is the decimal that prints it. In floats 1 - 0.9 is below 0.1, and 5
+    survivors would all go.
+    """
+    return math.floor((1 - Fraction(str(rate))) * survivors + Fraction(1, 2))
+
+
 def lower(weights: Weights, masks: Masks, rates: float | Mapping[str, float]) -> Masks:
     """Return masks without the given share of the survivors of lowest |weight|.
 
-    Of n survivors `masks.kept(n, 1 - rate)` stay: (1 - rate) n to the nearest integer,
-    halves up. So some few survivors stay for ever: 2 at a rate of 20 %. Of equal
-    magnitudes the first are kept; what is pruned stays pruned whatever its weight.
+    As many stay as `stay` says, so some few for ever: 2 at a rate of 20 %. Of equal
+    magnitudes, compared in float64, the first are kept; what is pruned stays pruned
+    whatever its weight.
 
     Args:
         weights: the trained weights.
@@ -73,12 +84,13 @@ def lower(weights: Weights, masks: Masks, rates: float | Mapping[str, float]) ->
 
     Raises:
         ValueError: a rate outside [0, 1], rates that do not name exactly the masked
-            layers, NaN weights, no masks, a mask without a weight of its shape.
+            layers, NaN weights, no masks, a mask that is not boolean or has no weight
+            of its shape.
     """
     check_masks(weights, masks)
     if not masks:
         raise ValueError("expected the mask of at least one layer, got none")
-    scores = {name: weights[name].detach().abs() for name in masks}
+    scores = {name: weights[name].detach().abs().double() for name in masks}
     if isinstance(rates, Mapping):
         if rates.keys() != masks.keys():
             raise ValueError(
@@ -148,14 +160,18 @@ def _lowered(scores: dict[str, Tensor], masks: Masks, rate: float) -> Masks:
             f"{rate} for {list(masks)}"
         )
     size = sum(mask.numel() for mask in masks.values())
-    survivors = sum(exact_masks.counts(masks).values())
-    count = kept(survivors, 1.0 - rate)
+    count = stay(sum(exact_masks.counts(masks).values()), rate)
     return keep_largest(scores, count / max(size, 1), among=masks)
 
 
 def check_masks(weights: Weights, masks: Masks) -> None:
-    """Raise ValueError unless each mask has a weight of its name and shape."""
+    """Raise ValueError unless each mask is boolean, with a weight of its shape."""
     for name, mask in masks.items():
+        if mask.dtype != torch.bool:
+            raise ValueError(
+                f"expected a boolean mask for {name}, got {mask.dtype}, whose entries "
+                "would be read as positions or factors; pass mask.bool()"
+            )
         shape = weights[name].shape if name in weights else None
         if shape != mask.shape:
             raise ValueError(

@@ -32,7 +32,7 @@ def distance(first: Weights, second: Weights, masks: Masks) -> float:
     """Return ||m * W - m * W'||_2, added in float64 whatever the weights' precision.
 
     Raises:
-        ValueError: a mask without a weight of its shape, or no masks.
+        ValueError: no masks, or one that is not boolean or has no weight of its shape.
     """
     a, b = _survivors(first, masks), _survivors(second, masks)
     return float(torch.linalg.vector_norm(a - b))
@@ -45,7 +45,8 @@ def angle(first: Weights, second: Weights, masks: Masks) -> float:
     angles; the arccos of a cosine has no digits left below 1e-6 degrees.
 
     Raises:
-        ValueError: one of them is zero, a mask without a weight of its shape, no masks.
+        ValueError: one of them is zero, no masks, or a mask that is not boolean or has
+            no weight of its shape.
     """
     vectors = _survivors(first, masks), _survivors(second, masks)
     norms = [float(torch.linalg.vector_norm(vector)) for vector in vectors]
