@@ -75,7 +75,9 @@ class Network:
         """Return the model as a pure function in eval mode.
 
         Args:
-            model: any module with finite parameters, all on one device.
+            model: any module with finite parameters and buffers, all on one device;
+                not a wrapper of one (DataParallel, torch.compile, ScriptModule). Its
+                hooks are left out of the copy, even those that change an output.
             dtype: float64 for theory; float32 is an experiment's setting.
             batch_statistics: let BatchNorm normalise by the batch (its train mode)
                 instead of freezing it; its running statistics are not kept.
