@@ -8,7 +8,8 @@ without IMP). Everything else is the same: first weights, masks, data orders.
 Sources of the changes: the public code of arXiv 1803.03635 divides each image by its
 length and draws Glorot's normal numbers truncated; TensorFlow's Adam adds epsilon
 before the second moment's bias is removed, Keras's has 1e-7; 1e-3 is the rate that
-Adam has where none is given. The others are ours.
+Adam has where none is given; He's weights (He et al. 2015, arXiv 1502.01852) are those
+of the first author's later public code. The others are ours.
 """
 
 import math
@@ -37,6 +38,7 @@ CHANGES = (
     "pixels from -1/2 to 1/2",
     "images of length 1",
     "truncated first weights",
+    "He's first weights",
     "output layer at the full rate",
     "images of validation too",
     "Adam's epsilon 1e-7",
@@ -136,8 +138,7 @@ def run(config: Config) -> list[Row]:
     found = _images(change, case)
 
     def weights(seed: int) -> Weights:
-        first = network(case, found, seed).state_dict()
-        return _truncated(first, seed) if change == "truncated first weights" else first
+        return _first_weights(change, network(case, found, seed).state_dict(), seed)
 
     samples = [
         Initialisation.of(seed, config.orders, weights)
@@ -240,6 +241,15 @@ def _scaling(change: str, train: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda x: x
 
 
+def _first_weights(change: str, weights: Weights, seed: int) -> Weights:
+    match change:
+        case "truncated first weights":
+            return _truncated(weights, seed)
+        case "He's first weights":
+            return _with_variance_of_he(weights)
+    return weights
+
+
 def _truncated(weights: Weights, seed: int) -> Weights:
     """Return normal weights of Glorot's variance that stop at two deviations.
 
@@ -252,6 +262,14 @@ def _truncated(weights: Weights, seed: int) -> Weights:
             s = math.sqrt(1.3 * 2 / sum(p.shape))
             nn.init.trunc_normal_(p, 0.0, s, -2 * s, 2 * s, generator=generator)
     return drawn
+
+
+def _with_variance_of_he(weights: Weights) -> Weights:
+    """Return Glorot's weights, of variance 2 / (in + out), with He's, 2 / in."""
+    return {
+        name: p * math.sqrt(sum(p.shape) / p.shape[1]) if p.ndim == 2 else p
+        for name, p in weights.items()
+    }
 
 
 def _row(quantity: str, u: int, v: int, unit: str, value: float) -> Row:

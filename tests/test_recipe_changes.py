@@ -141,9 +141,21 @@ def test_images_of_validation_are_trained_on_and_those_of_the_test_are_not() -> 
     assert not used & set(found.test.indices.tolist())
 
 
+def test_hes_weights_have_his_variance_and_glorots_directions() -> None:
+    first = weights()
+    drawn_ = b10._first_weights("He's first weights", first, 0)
+    for name, p in first.items():
+        if p.ndim == 1:
+            assert drawn_[name].equal(p)
+            continue
+        units, inputs = p.shape
+        glorot, he = math.sqrt(2 / (units + inputs)), math.sqrt(2 / inputs)
+        torch.testing.assert_close(drawn_[name] / he, p / glorot)
+
+
 def test_truncated_weights_have_glorots_variance_and_no_tails() -> None:
     first = weights()
-    drawn_ = b10._truncated(first, 3)
+    drawn_ = b10._first_weights("truncated first weights", first, 3)
     for name, p in drawn_.items():
         if p.ndim == 1:
             assert p.equal(first[name])
