@@ -1,13 +1,12 @@
-"""LeNet's whole row of the stability table under several recipes, beside the authors'.
+"""LeNet's whole row of the stability table under two recipes, beside the authors'.
 
-What figures b11 and b12 share: their `recipes` are by name the rows of b3, which come
-first, and of other experiments, all on MNIST.
+What figures b11 and b12 share: their `recipes` are by name the rows of b3 and of
+another experiment, all on MNIST.
 """
 
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -31,34 +30,32 @@ PLACES = {
         (quantity, kind) for quantity in QUANTITIES for kind in KINDS
     )
 }
-LOOKS = (("k", "o"), ("C3", "s"), ("C0", "^"), ("C1", "D"))
-"""Colour and marker: of the authors, of b3, of the other recipes."""
-REACH = 0.24
-"""From a row's line to its outermost points."""
+LOOKS = (("k", "o", 0.22), ("C3", "s", 0.0), ("C0", "^", -0.22))
+"""Colour, marker and shift: of the authors, of b3, of the other recipe."""
 Recipes = Mapping[str, pd.DataFrame]
 
 
-def recipes(tables: Tables, start: str, others: Recipes) -> Recipes:
-    """Return the rows on MNIST of b3, named `start`, and of others."""
-    first = tables["b3_stability_table"]
-    named = {start: first[~first["double"]], **others}
-    return {name: rows[rows["case"] == CASE] for name, rows in named.items()}
+def recipes(tables: Tables, start: str, other: str, experiment: str) -> Recipes:
+    """Return the rows on MNIST of b3, named `start`, and of another experiment."""
+    first, second = tables["b3_stability_table"], tables[experiment]
+    return {
+        start: first[(first["case"] == CASE) & ~first["double"]],
+        other: second[second["case"] == CASE],
+    }
 
 
 def draw(tables: Tables, ours: Recipes) -> Figure:
     """Return distance and angle of both stabilities, a row for each subnetwork."""
-    theirs, shifts = Published.of(tables), np.linspace(REACH, -REACH, 1 + len(ours))
+    theirs = Published.of(tables)
     figure, axes = plt.subplots(1, 2, figsize=(PAGE, 2.4), sharey=True)
     for ax, (unit, label) in zip(axes, UNITS.items(), strict=True):
         values = [theirs.value(quantity, unit, kind) for quantity, kind in PLACES]
         means, reach = [mean for mean, _ in values], [pm for _, pm in values]
-        _points(ax, means, [reach, reach], "authors", LOOKS[0], shifts[0])
-        for (name, rows), look, shift in zip(
-            ours.items(), LOOKS[1:], shifts[1:], strict=False
-        ):
+        _points(ax, means, [reach, reach], "authors", 0)
+        for number, (name, rows) in enumerate(ours.items(), 1):
             if len(rows):
                 found = [estimate(rows, q, unit, kind) for q, kind in PLACES]
-                _points(ax, *bars(found), f"ours, {name}", look, shift)
+                _points(ax, *bars(found), f"ours, {name}", number)
         ax.set(xlabel=label, xlim=(0, None), ylim=(0.5, 4.5))
     names = [f"{quantity}, {KINDS[kind][0]}" for quantity, kind in PLACES]
     axes[0].set_yticks(list(PLACES.values()), names)
@@ -68,36 +65,30 @@ def draw(tables: Tables, ours: Recipes) -> Figure:
 
 
 def compared(tables: Tables, ours: Recipes) -> str:
-    """Return each printed number beside that of the other recipes, and the gaps."""
-    theirs = Published.of(tables)
-    (start, first), *others = ours.items()
-    return (
-        f"With {start} {meeting(first, theirs)} of our {2 * len(PLACES)} intervals "
-        "meet the authors' range. "
-        + " ".join(_against(theirs, name, rows) for name, rows in others)
-    )
-
-
-def _against(theirs: Published, name: str, rows: pd.DataFrame) -> str:
+    """Return each printed number beside that of the second recipe, and the gap."""
+    theirs, (start, other) = Published.of(tables), ours
+    rows = ours[other]
     if rows.empty:
-        return f"The rows of {name} are not in the table yet."
+        return f"The rows of {other} are not in the table yet."
     parts = []
-    for unit, what in (("L2", "distance"), ("degrees", "angle in degrees")):
+    for unit, name in (("L2", "distance"), ("degrees", "angle in degrees")):
         for quantity, kind in PLACES:
             own = estimate(rows, quantity, unit, kind)
             mean, reach = theirs.value(quantity, unit, kind)
             parts.append(
-                f"{what}, {quantity}, {KINDS[kind][0]} {interval(own)} against "
+                f"{name}, {quantity}, {KINDS[kind][0]} {interval(own)} against "
                 f"${mean:.1f} \\pm {reach:.1f}$ (${100 * (own.mean / mean - 1):+.0f}$"
                 "\\,\\%)"
             )
     shares = (estimate(rows, "accuracy", "share", kind).mean for kind in KINDS)
     accuracies = " / ".join(f"{100 * share:.1f}" for share in shares)
     printed = " / ".join(f"{theirs.accuracy(kind)[0]:.1f}" for kind in KINDS)
+    before, after = (meeting(own, theirs) for own in ours.values())
     return (
-        f"With {name} {meeting(rows, theirs)} do; ours against theirs: "
-        f"{'; '.join(parts)}; test accuracy in \\% of IMP's and random subnetworks "
-        f"{accuracies} against {printed}."
+        f"With {other}, ours against theirs: {'; '.join(parts)}. Of these {len(parts)} "
+        f"intervals {after} meet the authors' range, of those with {start} {before}. "
+        f"Test accuracy in \\% of IMP's and random subnetworks {accuracies} against "
+        f"{printed}."
     )
 
 
@@ -113,14 +104,9 @@ def meeting(rows: pd.DataFrame, theirs: Published) -> int:
 
 
 def _points(
-    ax: Axes,
-    means: list[float],
-    reach: list[list[float]],
-    name: str,
-    look: tuple[str, str],
-    shift: float,
+    ax: Axes, means: list[float], reach: list[list[float]], name: str, number: int
 ) -> None:
-    colour, marker = look
+    colour, marker, shift = LOOKS[number]
     ax.errorbar(
         means,
         [place + shift for place in PLACES.values()],
