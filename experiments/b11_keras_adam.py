@@ -36,7 +36,7 @@ class Config:
 
 GRID = {
     "default": (Config("lenet-digits"),),
-    "published": (Config("lenet-mnist"), Config("lenet-mnist", epsilon=1e-8)),
+    "published": (Config("lenet-mnist"),),
 }
 
 
