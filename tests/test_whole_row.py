@@ -28,9 +28,7 @@ def theirs(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[Row]]:
         case = CASES["lenet-digits"]
         short = replace(case, recipe=replace(case.recipe, epochs=steps))
         monkeypatch.setitem(CASES, "lenet-digits", short)
-        return stability_rows(
-            short, rewind=0, dense_orders=1, double=False, floor=False, **TINY
-        )
+        return stability_rows(short, **TINY)
 
     return trained
 
