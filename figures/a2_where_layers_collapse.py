@@ -95,9 +95,10 @@ def caption(tables: Tables) -> str:
         f"predicted {middle:.0f} ({low:.0f} to {high:.0f}); both implementations draw "
         "weights alike. SNIP and GraSP see "
         f"{ours['samples'].max():.0f} generated Gaussian images, the authors' 10 of "
-        "each ImageNet class; their GraSP very probably keeps the lowest scores, and "
-        "is drawn beside ours reversed. Their masks drop ties together, which "
-        "magnitude and random scores hardly have; biases are not prunable in either. "
+        "each ImageNet class, whose part in the differences is not tested; their GraSP "
+        "very probably keeps the lowest scores, and is drawn beside ours reversed. "
+        "Their masks drop ties together, which magnitude and random scores hardly "
+        "have; biases are not prunable in either. "
         f"{_synflow(ours, theirs)}"
     )
 
@@ -141,9 +142,10 @@ def _synflow(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
     first = int(counts.min()[counts.min() == 0].index.min())
     listed = ", ".join(f"2^{{{exponent}}}" for exponent in targets)
     return (
-        f"SynFlow ({rows['seed'].nunique()} initialisations) empties a layer in "
-        f"{empty} of {len(runs)} runs to ${listed}$; at the last {left} weights are "
-        f"left for {len(sizes)} layers. Theirs empties one at $2^{{{first}}}$ first, "
+        f"SynFlow (initialisations: {rows['seed'].nunique()}) empties a layer in "
+        f"{empty} of {len(runs)} runs, to ${listed}$, and was tried at no other "
+        f"compression; at the last {left} weights are left for {len(sizes)} layers. "
+        "Theirs empties one at $2^{{{first}}}$ first, "
         f"where {int(counts.sum()[first])} are: more than "
         f"$N / L = 10^{{{np.log10(sizes.sum() / len(sizes)):.3f}}}$, where any method "
         "must."

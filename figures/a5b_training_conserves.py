@@ -201,7 +201,7 @@ def _epochs(axes: Axes, rows: pd.DataFrame, *, filled: bool = True) -> None:
             elinewidth=0.7,
             label=f"epoch {epoch}",
         )
-    axes.legend(loc="upper left", ncols=2, handletextpad=0.1, columnspacing=0.5)
+    axes.legend(loc="upper left", handletextpad=0.1, labelspacing=0.2)
 
 
 def _bars(

@@ -76,14 +76,16 @@ def caption(tables: Tables) -> str:
         "fluctuation of a count around its mean). SynFlow's "
         "prediction takes a score for $|\\theta|$ times a constant of the layer; "
         f"measured over predicted is {low['synflow']:.2f} to {high['synflow']:.2f}, "
-        "most where the border of small feature maps spreads the constant. Right: all "
-        "scores, in grey the ceilings and the compression of equal scores in each "
-        "layer, in chains the least that conserved scores allow; one-shot SynFlow is "
+        "most where the border of small feature maps spreads the constant. The other "
+        "scores, which see data, have no prediction. Right: all scores, in grey the "
+        "ceilings and the compression of equal scores in each layer, in chains the "
+        "least that conserved scores allow; one-shot SynFlow is "
         f"at least at {slack_factor:.2f} times that. SNIP and Taylor-FO "
         f"($|S|$ and $S^2$) rank alike: {_equal(single)}. Large open symbols: "
         f"iterated in {rows['steps'].max()} exponential steps, by bisection "
-        f"({_violations(rows)}). Safe SynFlow (stars) leaves exactly one weight a "
-        f"layer in {exact} of {len(chains)} runs on chains; {_residual(residual)}."
+        f"({_iterated(rows)}; {_violations(rows)}). Safe SynFlow (stars) leaves "
+        f"exactly one weight a layer in {exact} of {len(chains)} runs on chains; "
+        f"{_residual(residual)}."
     )
 
 
@@ -92,6 +94,16 @@ def _equal(single: pd.DataFrame) -> str:
     counts = single.set_index([*keys, "score"])["critical_count"].unstack("score")
     same = int((counts["snip"] == counts["taylor_fo"]).sum())
     return f"the same count in {same} of {len(counts)} networks"
+
+
+def _iterated(rows: pd.DataFrame) -> str:
+    """Return which scores were iterated on which networks."""
+    searched = rows[rows["steps"] > 1]
+    scores = searched.groupby("architecture", sort=False)["score"].nunique()
+    return "; ".join(
+        f"{_name(str(name))} with {count} of {rows['score'].nunique()} scores"
+        for name, count in scores.items()
+    )
 
 
 def _violations(rows: pd.DataFrame) -> str:
