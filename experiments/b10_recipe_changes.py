@@ -44,6 +44,7 @@ CHANGES = (
     "Adam's epsilon 1e-7",
     "epsilon as in TensorFlow",
     "rate 1e-3",
+    "biases in the distance",
 )
 
 
@@ -157,7 +158,8 @@ def run(config: Config) -> list[Row]:
         head: Row = {"initialisation": sample.seed, "subnetwork": "random"}
         for order, one in own.items():
             rows.append(head | _row("accuracy", order, order, "share", accuracy(one)))
-        rows += [head | row for row in _distances(wholes[index], own, mask)]
+        counted = _counted(change, wholes[index], mask)
+        rows += [head | row for row in _distances(wholes[index], own, counted)]
     return rows
 
 
@@ -170,6 +172,15 @@ def _distances(
     for quantity, u, v, a, b in pairs:
         for unit, measure in (("L2", distance), ("degrees", angle)):
             yield _row(quantity, u, v, unit, measure(a, b, mask))
+
+
+def _counted(change: str, weights: Weights, masks: Masks) -> Masks:
+    """Return what the distance counts: the masked layers, or the biases as well."""
+    if change != "biases in the distance":
+        return masks
+    return {
+        name: torch.ones_like(p, dtype=torch.bool) for name, p in weights.items()
+    } | masks
 
 
 def left_by_imp(whole: Masks, rates: dict[str, float], rounds: int) -> Masks:

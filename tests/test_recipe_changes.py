@@ -141,6 +141,16 @@ def test_images_of_validation_are_trained_on_and_those_of_the_test_are_not() -> 
     assert not used & set(found.test.indices.tolist())
 
 
+def test_biases_count_whole_and_masked_weights_as_before() -> None:
+    own = weights()
+    masks = {name: mask & False for name, mask in dense(own).items()}
+    moved = {name: p + 1 for name, p in own.items()}
+    assert b10._counted("none", own, masks) == masks
+    counted = b10._counted("biases in the distance", own, masks)
+    biases = sum(p.numel() for p in own.values() if p.ndim == 1)
+    assert distance(own, moved, counted) == pytest.approx(math.sqrt(biases), rel=1e-6)
+
+
 def test_hes_weights_have_his_variance_and_glorots_directions() -> None:
     first = weights()
     drawn_ = b10._first_weights("He's first weights", first, 0)
