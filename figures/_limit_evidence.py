@@ -1,6 +1,6 @@
 """What is fragile in paper C's limit: the points of `figures.evidence` about it.
 
-Its tables are published as pictures only; all numbers are from our own runs.
+Its results are not available to us as numbers: all here are from our own runs.
 """
 
 from figures._limits import KEYS, limits, shares

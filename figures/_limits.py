@@ -1,6 +1,7 @@
 """What the figures of pruning limits share: a table of limits, one row a network."""
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -99,6 +100,32 @@ def limits(
     rows = rows.assign(reading=rows["reading"].str.removesuffix(", last"))
     wide = rows.pivot_table(index=KEYS, columns="reading", values=column)
     return wide.rename_axis(columns=None)
+
+
+class Intervals(NamedTuple):
+    """The limits of `limits`, and the ends of their intervals: equal where exact."""
+
+    value: pd.DataFrame
+    low: pd.DataFrame
+    high: pd.DataFrame
+
+    @classmethod
+    def of(
+        cls, table: pd.DataFrame, stage: str = "final", noise: str = "final"
+    ) -> "Intervals":
+        """Return them for the weights of a stage, at the epsilon of another."""
+        columns = ("share", "share_low", "share_high")
+        return cls(*(limits(table, stage, noise, column) for column in columns))
+
+    def reach(self, name: str) -> np.ndarray:
+        """Return how far each interval of a column reaches below and above."""
+        value, low, high = (frame[name].to_numpy() for frame in self)
+        return np.abs([value - low, high - value])
+
+    def spread(self, name: str, runs: "pd.Index[Any]") -> tuple[float, float, float]:
+        """Return the mean over some networks, the lowest and the highest end."""
+        value, low, high = (frame.loc[runs, name] for frame in self)
+        return float(value.mean()), float(low.min()), float(high.max())
 
 
 def settings(wide: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

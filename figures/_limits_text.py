@@ -4,8 +4,10 @@ import pandas as pd
 
 from figures._limits import (
     KEYS,
+    NAMES,
     READINGS,
     Interval,
+    Intervals,
     limits,
     nearer,
     networks,
@@ -23,6 +25,22 @@ def samples(wide: pd.DataFrame) -> str:
     return (
         f"{nets} networks, {cells} pairs of network and $\\lambda$, {len(wide)} "
         "trainings."
+    )
+
+
+def uncertain(found: Intervals) -> str:
+    """Return what the bars are, and how wide the predictions' own intervals."""
+    width = found.high - found.low
+    width = width[(width > 0).any(axis=1)]
+    names = [NAMES[str(name)] for name in width.index.unique(level="architecture")]
+    means = ", ".join(
+        f"{text} {width[form].mean():.1f}" for form, text in SHORT.items()
+    )
+    return (
+        "Bars: the range over seeds and, where the Hessian is known by its products "
+        f"only ({', '.join(names)}; {len(width)} of {len(found.value)} trainings), of "
+        "the 95\\,\\% intervals of the predictions, whose mean widths in points are "
+        f"{means} (the quadrature's part in them is estimated from half the steps)."
     )
 
 

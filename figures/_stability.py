@@ -1,4 +1,4 @@
-"""What the figures of stability share: LeNet's distances, ours and the authors'."""
+"""What the figures of stability share: distances, ours and the authors'."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,20 @@ from figures.common import Tables
 from theory.u_statistic import Estimate, over_networks, ratio_over_networks
 
 CASES = {"lenet-mnist": "LeNet, MNIST", "lenet-digits": "LeNet, digits"}
+AUTHORS = {
+    "lenet-mnist": "Lenet",
+    **{
+        f"{case}-cifar10-{rate}": f"{name} ({rate})"
+        for case, name in (("resnet20", "Resnet-18"), ("vgg19", "VGG-19"))
+        for rate in ("standard", "low", "warmup")
+    },
+}
+"""The network of each case in the authors' tables."""
 QUANTITIES = ("data order", "pruning")
 KINDS = {"imp": ("IMP", "C0", "o"), "random": ("random", "C1", "s")}
 """Title, colour and marker of each subnetwork."""
+RATIOS = {"data order": ("C2", "^"), "pruning": ("C3", "D")}
+"""Colour and marker of random over IMP."""
 UNITS = {"L2": "distance ($L_2$ norm)", "degrees": "angle (degrees)"}
 
 
@@ -68,18 +79,18 @@ def legend(figure: Figure, axes: Iterable[Axes], columns: int) -> None:
 
 @dataclass(frozen=True)
 class Published:
-    """The authors' row of LeNet on MNIST."""
+    """The authors' row of a network: LeNet on MNIST if no other is named."""
 
     rows: dict[str, dict[Any, Any]]
     """By unit: the columns."""
 
     @classmethod
-    def of(cls, tables: Tables) -> "Published":
+    def of(cls, tables: Tables, network: str = "Lenet") -> "Published":
         """Return it from their two tables."""
         names = {"L2": "published/table_distance", "degrees": "published/table_angle"}
         return cls(
             {
-                unit: tables[name].query("network == 'Lenet'").iloc[0].to_dict()
+                unit: tables[name].set_index("network").loc[network].to_dict()
                 for unit, name in names.items()
             }
         )

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from figures._stability import (
+    AUTHORS,
     CASES,
     KINDS,
     QUANTITIES,
@@ -15,6 +16,7 @@ from figures._stability import (
     networks,
     ratio,
 )
+from figures.common import Tables
 from theory.latex import scientific
 
 
@@ -33,13 +35,14 @@ def samples(table: pd.DataFrame) -> str:
 
 
 def noise_floors(table: pd.DataFrame, precisions: Mapping[bool, str]) -> str:
-    """Return the largest noise floor of each case and precision, and what is near it.
+    """Return LeNet's largest noise floors in each precision, and what is near them.
 
     A mean below twice the floor says little of the data order: the two make the
     distance together (ours).
     """
     parts, near = [], []
-    for (case, double), rows in table.groupby(["case", "double"]):
+    lenet = table[table["case"].isin(CASES)]
+    for (case, double), rows in lenet.groupby(["case", "double"]):
         title = f"{CASES[str(case)]} in {precisions[bool(double)]}"
         floors = {
             (quantity, kind): max(
@@ -51,10 +54,10 @@ def noise_floors(table: pd.DataFrame, precisions: Mapping[bool, str]) -> str:
             for kind in KINDS
         }
         texts = (
-            f"{scientific(floor)} ({quantity}, {KINDS[kind][0]})"
-            for (quantity, kind), floor in floors.items()
+            scientific(max(floors[quantity, kind] for kind in KINDS))
+            for quantity in QUANTITIES
         )
-        parts.append(f"{', '.join(texts)} for {title}")
+        parts.append(f"{title} {' / '.join(texts)}")
         for (quantity, kind), floor in floors.items():
             mean = estimate(rows, quantity, "L2", kind).mean
             if mean < 2 * floor:
@@ -68,7 +71,8 @@ def noise_floors(table: pd.DataFrame, precisions: Mapping[bool, str]) -> str:
         if near
         else ""
     )
-    return f"As a distance it is at most {'; '.join(parts)}.{close}"
+    stabilities = " / ".join(QUANTITIES)
+    return f"As a distance ({stabilities}) it is at most: {'; '.join(parts)}.{close}"
 
 
 def comparison(table: pd.DataFrame, theirs: Published) -> str:
@@ -76,18 +80,20 @@ def comparison(table: pd.DataFrame, theirs: Published) -> str:
     rows = table[table["case"] == "lenet-mnist"]
     if rows.empty:
         return "Our rows of MNIST are not in the table yet."
-    parts = []
+    units = []
     for unit, name in (("L2", "distance"), ("degrees", "angle in degrees")):
+        parts = []
         for quantity in QUANTITIES:
             for kind, (title, *_) in KINDS.items():
                 own = estimate(rows, quantity, unit, kind)
                 mean, reach = theirs.value(quantity, unit, kind)
                 more = 100 * (own.mean / mean - 1)
                 parts.append(
-                    f"{name}, {quantity}, {title} {interval(own)} against ${mean:.1f} "
+                    f"{quantity}, {title} {interval(own)} against ${mean:.1f} "
                     f"\\pm {reach:.1f}$ (${more:+.0f}$\\,\\%)"
                 )
-    return f"MNIST, ours against theirs: {'; '.join(parts)}."
+        units.append(f"{name}: {'; '.join(parts)}")
+    return f"MNIST, ours against theirs, {'; '.join(units)}."
 
 
 def ratios(table: pd.DataFrame, theirs: Published) -> str:
@@ -101,6 +107,29 @@ def ratios(table: pd.DataFrame, theirs: Published) -> str:
         printed = (f"{theirs.ratio(quantity, unit):.2f}" for unit in UNITS)
         parts.append(f"authors, {quantity}, {' and '.join(printed)}")
     return f"Random over IMP, distance and angle: {'; '.join(parts)}."
+
+
+def published_ratios(tables: Tables) -> str:
+    """Return which of the authors' ratios are not above 1, and what lacks ours."""
+    theirs = {name: Published.of(tables, name) for name in AUTHORS.values()}
+    parts = []
+    for unit, title in (("L2", "distances"), ("degrees", "angles")):
+        found = {
+            f"{name}, {quantity}, {value:.3f}": value
+            for name, row in theirs.items()
+            for quantity in QUANTITIES
+            for value in [row.ratio(quantity, unit)]
+        }
+        low = [text for text, value in found.items() if value <= 1]
+        parts.append(f"{len(low)} of {len(found)} for {title} ({'; '.join(low)})")
+    done = {*CASES, *tables["b3_stability_table"]["case"]}
+    missing = [name for case, name in AUTHORS.items() if case not in done]
+    return f"Of the authors' ratios of means {' and '.join(parts)} are not above 1." + (
+        f" Ours of the {len(missing)} networks on CIFAR-10 (complete profiles, for "
+        "a GPU) are not computed."
+        if missing
+        else ""
+    )
 
 
 def accuracies(table: pd.DataFrame, theirs: Published) -> str:

@@ -1,4 +1,4 @@
-"""Figure b3 (paper B, figures 3 and 10): LeNet's row of the stability table."""
+"""Figure b3 (paper B, figures 3 and 10): the stability table, ours of LeNet."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from figures._stability import (
+    AUTHORS,
     CASES,
     KINDS,
-    QUANTITIES,
+    RATIOS,
     UNITS,
     Published,
     bars,
@@ -22,6 +23,7 @@ from figures._stability_text import (
     accuracies,
     comparison,
     noise_floors,
+    published_ratios,
     ratios,
     samples,
 )
@@ -33,20 +35,22 @@ PLACES = {
     ("pruning", "imp"): 1.0,
     ("pruning", "random"): 0.0,
 }
-MIDDLES = {"data order": 3.5, "pruning": 0.5}
-"""Between the two subnetworks whose ratio it is."""
 PRECISIONS = {False: ("float32", 0.0, "k", "|"), True: ("float64", -0.25, "0.45", "x")}
 """By `double`: title, shift, colour and marker of the noise floor."""
-RATIOS = {"lenet-mnist": ("C2", "^", 0.3), "lenet-digits": ("C3", "D", -0.3)}
-"""Colour, marker and shift of each case."""
+TITLES = AUTHORS | CASES
+ROWS = {case: len(TITLES) - 1 - row for row, case in enumerate(TITLES)}
+"""Of the ratios: the places of the networks."""
+SHIFTS = {"data order": (0.3, 0.1), "pruning": (-0.1, -0.3)}
+"""Of ours and of the authors' ratios, within a network's row."""
 
 
 def draw(tables: Tables) -> Figure:
     """Return distance above, angle below; MNIST, digits, random over IMP."""
     table, theirs = tables["b3_stability_table"], Published.of(tables)
     figure, axes = plt.subplots(
-        2, 3, figsize=(PAGE, 3.7), sharey=True, width_ratios=[1, 1.25, 0.9]
+        2, 3, figsize=(PAGE, 3.6), width_ratios=[1.3, 0.85, 0.85]
     )
+    names = [f"{quantity}, {KINDS[kind][0]}" for quantity, kind in PLACES]
     for (unit, label), row in zip(UNITS.items(), axes, strict=True):
         for ax, case in zip(row, CASES, strict=False):
             own = table[table["case"] == case]
@@ -56,16 +60,15 @@ def draw(tables: Tables) -> Figure:
                 _authors(ax, theirs, unit)
             _scale(ax, case)
             ax.set_xlabel(label)
-        _ratios(row[2], table, theirs, unit)
+        row[1].sharey(row[0])
+        row[1].tick_params(labelleft=False)
+        row[0].set_yticks(list(PLACES.values()), names)
+        row[0].set(ylim=(-0.7, 4.7), ylabel="stability to (subnetwork)")
+        _ratios(row[2], tables, unit)
         row[2].set_xlabel(f"ratio of the {label.split()[0]}s (1)")
     for ax, title in zip(axes[0], [*CASES.values(), "random / IMP"], strict=True):
         ax.set_title(title)
-    names = [f"{quantity}, {KINDS[kind][0]}" for quantity, kind in PLACES]
-    axes[0, 0].set_yticks(list(PLACES.values()), names)
-    axes[0, 0].set_ylim(-0.7, 4.7)
-    for ax in axes[:, 0]:
-        ax.set_ylabel("stability to (subnetwork)")
-    legend(figure, [axes[0, 1], axes[0, 0], axes[0, 2]], 4)
+    legend(figure, [axes[0, 1], axes[0, 0], axes[0, 2]], 6)
     return figure
 
 
@@ -81,14 +84,14 @@ def caption(tables: Tables) -> str:
         r"\ref{stability-to-pruning}); smaller is more stable. Random "
         f"subnetworks have the layer counts of IMP's. {samples(table)} Bars "
         "are 95\\,\\% intervals of Student's $t$ over initialisations, each of which "
-        "counts once, as its pairs share runs. Open markers: the authors' means "
-        "(MNIST), bars their smallest and largest sample. Ticks and crosses: numerical "
-        "noise floor of each initialisation, the distance between two runs that are "
-        "equal in exact arithmetic (hidden units permuted), of the subnetwork for data "
-        "order and of the whole network for pruning, on the "
+        "counts once, as its pairs share runs. Open markers: the authors' means of "
+        "MNIST, bars their smallest and largest sample, and ratios of all their "
+        "networks. Ticks and crosses: each initialisation's numerical noise floor, of "
+        "two runs of the subnetwork (data order) or the whole network (pruning) that "
+        "are equal in exact arithmetic (hidden units permuted), on the "
         f"subnetwork's weights. {noise_floors(table, titles)} "
         f"{comparison(table, theirs)} {ratios(table, theirs)} "
-        f"{accuracies(table, theirs)}"
+        f"{published_ratios(tables)} {accuracies(table, theirs)}"
     )
 
 
@@ -105,7 +108,7 @@ def _means(ax: Axes, rows: pd.DataFrame, unit: str) -> None:
                 xerr=reach,
                 color=colour,
                 marker="D" if double else marker,
-                ms=2 if double else 3.5,
+                ms=2 if double else 2.5,
                 ls="",
                 elinewidth=0.7,
                 label=f"{title}, {precision}",
@@ -124,20 +127,20 @@ def _noise(ax: Axes, rows: pd.DataFrame, unit: str) -> None:
                 [place + shift] * len(values),
                 color=colour,
                 marker=marker,
-                ms=4,
+                ms=4 if double else 7,
                 ls="",
-                label=f"noise floor, {precision}",
+                label=f"floor, {precision}",
             )
 
 
 def _scale(ax: Axes, case: str) -> None:
-    """Make the axis logarithmic; that of MNIST (float32 only) begins at 1 at most."""
-    ax.set_xscale("log")
-    ax.minorticks_off()
+    """Begin the axis of MNIST at 0; that of digits is logarithmic for its floors."""
     if case == "lenet-mnist":
-        ax.set_xlim(min(1.0, ax.get_xlim()[0]), 200.0)
+        ax.set_xlim(0, None)
     else:
-        ax.xaxis.set_major_locator(LogLocator(base=1000.0, numticks=9))
+        ax.set_xscale("log")
+        ax.minorticks_off()
+        ax.xaxis.set_major_locator(LogLocator(base=1e6, numticks=9))
 
 
 def _authors(ax: Axes, theirs: Published, unit: str) -> None:
@@ -151,38 +154,43 @@ def _authors(ax: Axes, theirs: Published, unit: str) -> None:
             color=colour,
             marker=marker,
             mfc="white",
+            ms=2.5,
             ls="",
             elinewidth=0.7,
             label=f"{title}, authors",
         )
 
 
-def _ratios(ax: Axes, table: pd.DataFrame, theirs: Published, unit: str) -> None:
-    for case, (colour, marker, shift) in RATIOS.items():
-        rows = table[(table["case"] == case) & ~table["double"]]
-        if rows.empty:
-            continue
-        means, reach = bars([ratio(rows, quantity, unit) for quantity in QUANTITIES])
+def _ratios(ax: Axes, tables: Tables, unit: str) -> None:
+    """Draw random over IMP: ours in float32, and the authors' of all networks."""
+    table = tables["b3_stability_table"]
+    own = dict(iter(table[~table["double"]].groupby("case")))
+    ours = {case: place for case, place in ROWS.items() if case in own}
+    for quantity, (colour, marker) in RATIOS.items():
+        above, below = SHIFTS[quantity]
+        means, reach = bars([ratio(own[case], quantity, unit) for case in ours])
         ax.errorbar(
             means,
-            [MIDDLES[quantity] + shift for quantity in QUANTITIES],
+            [place + above for place in ours.values()],
             xerr=reach,
             color=colour,
             marker=marker,
             ls="",
             elinewidth=0.7,
-            label=CASES[case],
+            label=f"ratio, {quantity}",
         )
-    ax.plot(
-        [theirs.ratio(quantity, unit) for quantity in QUANTITIES],
-        [MIDDLES[quantity] for quantity in QUANTITIES],
-        color="C2",
-        marker="^",
-        mfc="white",
-        ls="",
-        label="LeNet, MNIST, authors",
-    )
-    ax.axvline(1, color="0.3", lw=0.7, marker="")
-    ax.set(xscale="log", xlim=(0.8, 25))
+        ax.plot(
+            [Published.of(tables, n).ratio(quantity, unit) for n in AUTHORS.values()],
+            [ROWS[case] + below for case in AUTHORS],
+            color=colour,
+            marker=marker,
+            mfc="white",
+            ls="",
+            label=f"ratio, {quantity}, authors",
+        )
+    ax.axvline(1, color="0.3", lw=0.7, marker="", zorder=1)
+    ax.set(xscale="log", xlim=(0.8, 25), ylabel="network (learning rate)")
     ax.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
     ax.minorticks_off()
+    ax.set_yticks(list(ROWS.values()), list(TITLES.values()))
+    ax.set_ylim(-0.7, len(ROWS) - 0.3)

@@ -12,6 +12,7 @@ from figures._stability import (
     CASES,
     KINDS,
     QUANTITIES,
+    RATIOS,
     UNITS,
     Published,
     bars,
@@ -27,10 +28,6 @@ from theory.u_statistic import Estimate, over_networks
 Measure = Callable[[pd.DataFrame], Estimate]
 
 LINES = {"data order": "-", "pruning": "--"}
-FLOORS = {"data order": "_", "pruning": "x"}
-"""Markers of the noise floors, which are known at step 0 only."""
-RATIOS = {"data order": ("C2", "^"), "pruning": ("C3", "D")}
-"""Colour and marker of random over IMP."""
 NETWORKS = {**KINDS, "dense": ("whole network", "C7", "*")}
 STEPS = {
     "lenet-mnist": (100, 40_000, (0, 100, 1000, 10_000)),
@@ -82,11 +79,12 @@ def caption(tables: Tables) -> str:
         r"Figure~\ref{fig:stability} (from which step 0 is), the distance of "
         "random subnetworks over that of IMP's, and test accuracy. Lines are means "
         "over initialisations, bars 95\\,\\% intervals of Student's $t$ over them; "
-        "each counts once, as its pairs share runs. Ticks and crosses at step 0: the "
-        "largest numerical noise floor of the same subnetwork and stability, which was "
-        "measured there only. Open markers: the authors' numbers for MNIST, which they "
-        "print for step 0 only (of two markers of one shape the lower one is data "
-        "order), bars "
+        "each counts once, as its pairs share runs. Thin lines, in the colour and "
+        "dashes of their curve: its largest numerical noise floor at $k = 0$, the only "
+        "step at which it was measured. Later floors are not known: where a distance "
+        "falls with $k$ towards its line or below, it may be rounding that falls. Open "
+        "markers: the authors' numbers for MNIST, which they print for step 0 only (of "
+        "two markers of one shape the lower one is data order), bars "
         f"their smallest and largest sample. {' '.join(cases)}"
     )
 
@@ -128,19 +126,18 @@ def _distances(ax: Axes, rows: pd.DataFrame, unit: str) -> None:
 
 
 def _floors(ax: Axes, start: pd.DataFrame, unit: str) -> None:
-    """Draw the largest noise floor at step 0 of each stability and subnetwork."""
+    """Draw the largest noise floor at step 0 of each curve, and name them all once."""
     for quantity in QUANTITIES:
-        for kind, (title, colour, _) in KINDS.items():
+        for kind, (_, colour, _) in KINDS.items():
             found = networks(start, f"{quantity} floor", unit, kind)
             if found:
-                ax.plot(
-                    [0],
-                    [max(value for network in found for value in network)],
-                    ls="",
+                ax.axhline(
+                    max(value for network in found for value in network),
                     color=colour,
-                    marker=FLOORS[quantity],
-                    ms=6,
-                    label=f"noise floor, {title}, {quantity}",
+                    ls=LINES[quantity],
+                    lw=0.5,
+                    marker="",
+                    label="noise floor at step 0 (thin)",
                 )
 
 
@@ -162,22 +159,19 @@ def _accuracies(ax: Axes, rows: pd.DataFrame) -> None:
 def _authors(row: Iterable[Axes], theirs: Published) -> None:
     """Draw the published row of the table at step 0."""
     *distances, ratios, accuracy = row
-    for kind, (title, colour, marker) in KINDS.items():
+    for kind, (_, colour, marker) in KINDS.items():
         points = [
             (ax, theirs.value(quantity, unit, kind))
             for ax, unit in zip(distances, UNITS, strict=True)
             for quantity in QUANTITIES
         ]
         for ax, (mean, reach) in [*points, (accuracy, theirs.accuracy(kind))]:
-            _open(ax, mean, reach, colour, marker, f"{title}, authors")
+            _open(ax, mean, reach, colour, marker)
     for quantity, (colour, marker) in RATIOS.items():
-        label = f"random / IMP, {quantity}, authors"
-        _open(ratios, theirs.ratio(quantity, "L2"), 0.0, colour, marker, label)
+        _open(ratios, theirs.ratio(quantity, "L2"), 0.0, colour, marker)
 
 
-def _open(
-    ax: Axes, mean: float, reach: float, colour: str, marker: str, label: str
-) -> None:
+def _open(ax: Axes, mean: float, reach: float, colour: str, marker: str) -> None:
     ax.errorbar(
         [0],
         [mean],
@@ -189,7 +183,7 @@ def _open(
         ls="",
         elinewidth=0.6,
         zorder=1.5,
-        label=label,
+        label="authors (open)",
     )
 
 
@@ -211,10 +205,13 @@ def _text(title: str, rows: pd.DataFrame) -> str:
         shares = [f"{100 * found.mean:.1f}" for found in _curve(rows, measure)[1]]
         change = interval(_change(rows, "accuracy", kind, "share", 100), 2)
         accuracies.append(f"{name} {shares[0]} to {shares[-1]} ({change})")
+    found = rows[rows["quantity"].str.endswith("floor") & (rows["unit"] == "L2")]
+    floors = found[found["subnetwork"].isin(KINDS)]["value"]
+    noise = f"; floors of distances at most {floors.max():.2f}" if len(floors) else ""
     head = (
         f"{title}: $k = {', '.join(map(str, steps))}$; {order.samples} "
         f"initialisations, {order.pairs} pairs of data orders and {prune.pairs} runs "
-        f"for pruning at step {steps[-1]}."
+        f"for pruning at step {steps[-1]}{noise}."
     )
     if len(steps) == 1:
         return head

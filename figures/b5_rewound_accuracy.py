@@ -2,8 +2,10 @@
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures._ticket_authors import AUTHORS, authors, missing, panels, published
 from figures._ticket_curves import (
     IMAGE,
     TITLES,
@@ -18,7 +20,7 @@ from figures._ticket_curves import (
     whole,
     winning,
 )
-from figures.common import COLUMN, PAGE, Tables
+from figures.common import PAGE, Tables
 
 KINDS = {
     "imp": ("IMP", "C0", "C2"),
@@ -28,27 +30,32 @@ KINDS = {
 
 
 def draw(tables: Tables) -> Figure:
-    """Return a panel for each network: IMP reset to step 0 and rewound to a later."""
+    """Return a panel for each network: ours and the authors', reset and rewound."""
     reset, rewound = _tables(tables)
-    names = [name for name in TITLES if name in set(rewound["network"])]
-    width = COLUMN if len(names) == 1 else PAGE
-    figure, axes = plt.subplots(1, len(names), figsize=(width, 2.6), squeeze=False)
-    for ax, name in zip(axes[0], names, strict=True):
+    names = panels(rewound)
+    figure, axes = plt.subplots(1, len(names), figsize=(PAGE, 2.6))
+    for ax, name in zip(axes, names, strict=True):
         first = reset[reset["network"] == name]
         later = rewound[rewound["network"] == name]
-        if len(first):
-            level(ax, first, "all weights, reset")
-        level(ax, later, "all weights, rewound", "-.")
-        for kind, (label, reset_colour, colour) in KINDS.items():
-            if len(first):
-                curve(ax, first, kind, f"{label}, reset", reset_colour)
-            curve(ax, later, kind, f"{label}, rewound", colour)
-        ax.set_title(f"{TITLES[name]}, rewound to step {later['rewind'].iloc[0]}")
-        scale(ax, later["left"].min())
+        theirs = published(tables, name, "standard")
+        _ours(ax, first, "reset", ":", 0)
+        _ours(ax, later, "rewound", "-.", 1)
+        authors(ax, theirs)
+        ax.set_title(TITLES[name])
+        scale(ax, pd.concat([later["left"], theirs["left"]]).min())
     figure.supxlabel("weights remaining (%)", fontsize=7)
     figure.supylabel("test accuracy (%)", fontsize=7)
-    legend(figure, 2)
+    legend(figure, 4)
     return figure
+
+
+def _ours(ax: Axes, rows: pd.DataFrame, start: str, line: str, colour: int) -> None:
+    """Draw the accuracies from a start, if they are computed."""
+    if rows.empty:
+        return
+    level(ax, rows, f"all weights, {start}", line)
+    for kind, (label, *colours) in KINDS.items():
+        curve(ax, rows, kind, f"{label}, {start}", colours[colour])
 
 
 def caption(tables: Tables) -> str:
@@ -59,10 +66,7 @@ def caption(tables: Tables) -> str:
     first, later = ({k: r[r["kind"] == k] for k in KINDS} for r in (reset, rewound))
     gained = gain(later["imp"], first["imp"])
     unpruned = whole(rewound) - whole(reset)
-    stated, pruned = claims(tables), tables["published/table_distance"]
-    theirs = pruned[pruned["network"] == "Resnet-18 (standard)"].iloc[0]
-    networks = tables["published/networks"].set_index(["network", "variant"])
-    dense = networks["accuracy_unpruned_percent"]["Resnet-18", "standard"]
+    stated = claims(tables)
     return (
         "Test accuracy at the standard learning rate of IMP's subnetworks reset to "
         f"step 0 and rewound to step {rewound['rewind'].iloc[0]} of 420, and of the "
@@ -80,17 +84,31 @@ def caption(tables: Tables) -> str:
         "masks reinitialised: "
         f"{interval(gain(first['imp'], first['reinitialised']))} if reset, "
         f"{interval(gain(later['imp'], later['reinitialised']))} if rewound. "
-        f"The authors' Resnet-18 falls from {dense:.1f} to "
-        f"{theirs['accuracy_imp_percent']}\\,\\% at "
-        f"{theirs['weights_remaining_percent']}\\,\\% of the weights if reset, and "
-        f"does not if rewound to step {stated['c1']:g} of 30000 (VGG-19: "
-        f"{stated['c2']:g} of 112000; their curves are not known as numbers). "
+        "Black: the authors on CIFAR-10 with all weights, IMP reset and, crosses, "
+        "random masks with IMP's count in each layer, bars their smallest and largest "
+        "values; their curves, and what is rewound, are not known as numbers."
+        f"{missing(rows_of(tables, 'b5_rewound_accuracy'))} If reset, their "
+        f"{' and '.join(_falls(tables))}; if rewound to step {stated['c1']:g} of 30000 "
+        f"and {stated['c2']:g} of 112000, by their text, they do not fall. "
         + (
             "That rewinding helps is seen here in all initialisations."
             if gained.min() > 0
             else "That rewinding helps is not seen here in all initialisations."
         )
     )
+
+
+def _falls(tables: Tables) -> list[str]:
+    """Return how far the accuracy of each of the authors' networks falls if reset."""
+    parts = []
+    for case, name in AUTHORS.items():
+        rows = published(tables, case, "standard")
+        unpruned, imp, random = rows["accuracy"]
+        parts.append(
+            f"{name} falls from {unpruned:.1f} to {imp:.1f}\\,\\% at "
+            f"{rows['left'].min():g}\\,\\% of the weights (random masks {random:.1f})"
+        )
+    return parts
 
 
 def _tables(tables: Tables) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from figures._ticket_authors import authors, missing, panels, published
 from figures._ticket_curves import (
     IMAGE,
     KINDS,
@@ -20,33 +21,35 @@ from figures._ticket_curves import (
     whole,
     winning,
 )
-from figures.common import COLUMN, PAGE, Tables
+from figures.common import PAGE, Tables
 
 
 def draw(tables: Tables) -> Figure:
-    """Return a panel for each network: accuracy of the four kinds of subnetworks."""
+    """Return a panel for each network: four kinds of subnetworks, the authors'."""
     ours = rows_of(tables, "b9_snip_imp")
-    names = [name for name in TITLES if name in set(ours["network"])]
-    width = COLUMN if len(names) == 1 else PAGE
-    figure, axes = plt.subplots(1, len(names), figsize=(width, 2.6), squeeze=False)
-    for ax, name in zip(axes[0], names, strict=True):
+    names = panels(ours)
+    figure, axes = plt.subplots(1, len(names), figsize=(PAGE, 2.6))
+    for ax, name in zip(axes, names, strict=True):
         rows = ours[ours["network"] == name]
-        level(ax, rows)
-        for kind, (title, colour, _, _) in KINDS.items():
-            curve(ax, rows, kind, title, colour)
+        theirs = published(tables, name, "warmup")
+        authors(ax, theirs)
+        if len(rows):
+            level(ax, rows)
+            for kind, (title, colour, _, _) in KINDS.items():
+                curve(ax, rows, kind, title, colour)
+            stretch(ax)
         ax.set_title(TITLES[name])
-        scale(ax, rows["left"].min())
-        stretch(ax)
+        scale(ax, pd.concat([rows["left"], theirs["left"]]).min())
     figure.supxlabel("weights remaining (%)", fontsize=7)
     figure.supylabel("test accuracy (%)", fontsize=7)
-    legend(figure, 3)
+    legend(figure, 4)
     return figure
 
 
 def caption(tables: Tables) -> str:
     """Return the caption: who needs how many weights, and who is better by how much."""
-    ours = rows_of(tables, "b9_snip_imp")
-    ours = ours[ours["network"] == "lenet-digits"]
+    computed = rows_of(tables, "b9_snip_imp")
+    ours = computed[computed["network"] == "lenet-digits"]
     kinds = {kind: ours[ours["kind"] == kind] for kind in KINDS}
     shared = kinds["random"]
     least = shared["left"].min()
@@ -59,7 +62,7 @@ def caption(tables: Tables) -> str:
         "largest SNIP scores, and random masks with IMP's count in each layer (ours). "
         f"Lines are means over {ours['initialisation'].nunique()} initialisations, "
         "bands their smallest and largest values; all four of an initialisation have "
-        "the same order of the data. The vertical scale is logarithmic in the error "
+        "the same order of the data. Its vertical scale is logarithmic in the error "
         "plus 1\\,\\%. All weights reach "
         f"{whole(ours).mean():.2f}\\,\\% (dotted). On average at least as accurate (in "
         f"parentheses: within one test image, {IMAGE:.2f} points) are "
@@ -78,10 +81,12 @@ def caption(tables: Tables) -> str:
             f"{title} {at_least[kind].mean():.1f}\\,\\%"
             for kind, (title, *_) in KINDS.items()
         )
-        + f". {_empty(ours)} On VGG-19 the authors find IMP as accurate as the whole "
-        f"network with up to {claims(tables)['c9']:g}\\,\\% of the weights removed, "
-        "reinitialised up to 80\\,\\%, and SNIP between them (their figure is not "
-        "known as numbers)."
+        + f". {_empty(ours)} Black: the authors on CIFAR-10 with warm-up, all weights, "
+        "IMP and, crosses, the random masks of their figure 3, bars their smallest and "
+        "largest values; of SNIP and of those reinitialised they print none. On VGG-19 "
+        f"they find IMP as accurate as all weights with up to "
+        f"{claims(tables)['c9']:g}\\,\\% of them removed, reinitialised up to "
+        f"80\\,\\%, and SNIP between them.{missing(computed)}"
     )
 
 

@@ -66,7 +66,8 @@ def caption(tables: Tables) -> str:
         "axis: what can be removed if the survivors are re-optimised in the quadratic "
         "model, or trained. Dotted: $L(w^*) + \\epsilon$. Predicted (paper's form and "
         "exact, survivors) and measured, in \\% of the weights: "
-        f"{'; '.join(parts)}. The authors' curves are known as pictures only."
+        f"{'; '.join(parts)}. The authors' curves are not available to us "
+        "as numbers."
     )
 
 

@@ -7,7 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import _limits_text as _text
-from figures._limits import MEASURED, PREDICTED, READINGS, limits, nearer, settings
+from figures._limits import (
+    MEASURED,
+    PREDICTED,
+    READINGS,
+    Intervals,
+    limits,
+    nearer,
+    settings,
+)
 from figures._stability import legend
 from figures.common import PAGE, Tables
 
@@ -17,42 +25,36 @@ STEP = 0.11
 
 def draw(tables: Tables) -> Figure:
     """Return every network's limits, which form is nearer, early against final."""
-    wide = limits(tables["c5_threshold_table"])
-    early = {
-        noise: limits(tables["c5_threshold_table"], "early", noise)
-        for noise in ("early", "final")
-    }
-    found = settings(wide)
+    table = tables["c5_threshold_table"]
+    last = Intervals.of(table)
+    early = {noise: Intervals.of(table, "early", noise) for noise in ("early", "final")}
     figure, axes = plt.subplot_mosaic(
         [["table", "gains"], ["table", "checkpoint"]],
-        figsize=(PAGE, 1.1 + 0.36 * len(found)),
+        figsize=(PAGE, 1.1 + 0.36 * len(settings(last.value))),
         width_ratios=[1.5, 1],
     )
-    _dots(axes["table"], found)
-    _gains(axes["gains"], wide)
-    _early(axes["checkpoint"], wide, early)
+    _dots(axes["table"], last)
+    _gains(axes["gains"], last.value)
+    _early(axes["checkpoint"], last, early)
     legend(figure, [axes["table"]], 4)
     return figure
 
 
-def _dots(ax: Axes, found: list[tuple[str, pd.DataFrame]]) -> None:
-    """Draw the mean and the range over seeds of every prediction and reading."""
-    kinds = PREDICTED | MEASURED
+def _dots(ax: Axes, last: Intervals) -> None:
+    """Draw the mean over seeds and the farthest ends of predictions and readings."""
+    kinds, found = PREDICTED | MEASURED, settings(last.value)
     places = -np.arange(len(found), dtype=float)
     for lane, (name, (title, colour, marker)) in enumerate(kinds.items()):
         known = [
-            (place, rows[name])
+            (place, *last.spread(name, rows.index))
             for place, (_, rows) in zip(places, found, strict=True)
             if name in rows and rows[name].notna().any()
         ]
-        columns = [column for _, column in known]
-        means = np.array([column.mean() for column in columns])
-        ends = np.array([[c.min(), c.max()] for c in columns]).T
+        at, means, low, high = np.array(known).T
         ax.errorbar(
             means,
-            np.array([place for place, _ in known])
-            + STEP * (len(kinds) / 2 - lane - 0.5),
-            xerr=np.abs(ends - means),
+            at + STEP * (len(kinds) / 2 - lane - 0.5),
+            xerr=np.abs([means - low, high - means]),
             color=colour,
             marker=marker,
             mfc="white" if name in PREDICTED else colour,
@@ -101,22 +103,25 @@ def _gains(ax: Axes, wide: pd.DataFrame) -> None:
     ax.set_xlabel("gain over the paper's form (points)")
 
 
-def _early(ax: Axes, wide: pd.DataFrame, early: dict[str, pd.DataFrame]) -> None:
+def _early(ax: Axes, last: Intervals, early: dict[str, Intervals]) -> None:
     """Draw the limit predicted after a tenth of the training against the last one.
 
     Open markers: with the epsilon of then; filled ones: with the last epsilon.
     """
     forms = ["paper", "orthogonal"]
-    least = min(rows[forms].to_numpy().min() for rows in (wide, *early.values()))
+    least = min(rows.low[forms].to_numpy().min() for rows in (last, *early.values()))
     ends = 5 * np.floor((least - 1) / 5), 100.0
     ax.plot(ends, ends, color="0.6", lw=0.7, marker="")
     ax.set(xlim=ends, ylim=ends)
     for name in forms:
         title, colour, marker = PREDICTED[name]
         for noise, rows in early.items():
-            ax.plot(
-                wide[name],
-                rows[name],
+            ax.errorbar(
+                last.value[name],
+                rows.value[name],
+                xerr=last.reach(name),
+                yerr=rows.reach(name),
+                elinewidth=0.4,
                 color=colour,
                 marker=marker,
                 ms=3.5 if noise == "early" else 2.0,
@@ -129,24 +134,26 @@ def _early(ax: Axes, wide: pd.DataFrame, early: dict[str, pd.DataFrame]) -> None
 
 
 def caption(tables: Tables) -> str:
-    """Return the caption: samples, distances, l1, checkpoints, sensitivity."""
+    """Return the caption: samples, intervals, gains, checkpoints, sensitivity."""
     table = tables["c5_threshold_table"]
     wide = limits(table)
     return (
         "Predicted pruning limits (open markers; claims "
         r"\ref{exact-statistical-dimension}, \ref{pruning-upper-bound}) against "
         r"measured ones (filled; claim \ref{predicted-threshold}), means "
-        f"over seeds with their range. {_text.samples(wide)} Exact forms: of random "
-        "subspaces, and of the cone cut by the hyperplane in which the survivors, the "
-        "weights that stay, can move. Of (a) and (d) the largest number that holds is "
-        "drawn; (d) is nearly what the paper reports (there: strictly better, 1,000 "
-        f"levels); (c) trains for at most {table['retraining'].max()} epochs: it "
-        "is a lower end. The quadratic model takes eigenvalues below 0 as 0. "
-        f"{_text.minimum(table)} Above right: gain, by how much nearer to a reading "
-        "the exact forms are than the paper's, with the 95\\,\\% interval of Student's "
-        f"$t$ over networks ({_text.independent(wide)}); below a reading that all "
-        "forms exceed, as (a) and (d), it is the difference of the forms. Below right: "
-        "checkpoints, open with the $\\varepsilon$ of then, filled with the last one. "
+        f"over seeds. {_text.samples(wide)} {_text.uncertain(Intervals.of(table))} "
+        "Exact forms: of random subspaces, and of the cone cut by the hyperplane in "
+        "which the survivors, the weights that stay, can move. Of (a) and (d) the "
+        "largest number that holds is drawn; (d) is nearly what the paper reports "
+        "(there: strictly better, 1,000 levels); (c) trains for at most "
+        f"{table['retraining'].max()} epochs: it is a lower end. The quadratic model "
+        f"takes eigenvalues below 0 as 0. {_text.minimum(table)} Above right: gain, by "
+        "how much nearer to a reading the exact forms are than the paper's, with the "
+        "95\\,\\% interval of Student's $t$ over networks "
+        f"({_text.independent(wide)}), the predictions without their own intervals; "
+        "below a reading that all forms exceed, as (a) and (d), it is the difference "
+        "of the forms. Below right: checkpoints, open with the $\\varepsilon$ of then, "
+        "filled with the last one, bars the predictions' intervals. "
         f"{_text.checkpoint(table)} {_text.sensitivity(table)} "
-        "The authors' table is known as a picture only."
+        "The authors' table is not available to us as numbers."
     )

@@ -12,6 +12,8 @@ from figures.common import PAGE, Tables
 
 LINES = (*PREDICTED, "re-optimised")
 SHARES = {0.05: "gradual, 5 % a cycle", 0.2: "gradual, 20 % a cycle"}
+STEP = 0.1
+"""Between the markers of one lambda, the next lambda being 1 away."""
 
 
 def draw(tables: Tables) -> Figure:
@@ -73,16 +75,16 @@ def _cycles(ax: Axes, table: pd.DataFrame, wide: pd.DataFrame) -> None:
     for place, (_, own) in enumerate(rows.groupby("strength")):
         once = own.loc[own["reading"] == "retrained", "percent"]
         limit = own.loc[own["reading"] == "orthogonal", "percent"]
-        _point(ax, place - 0.3, limit, *PREDICTED["orthogonal"], hollow=True)
-        _point(ax, place - 0.1, once, *MEASURED["retrained"])
-        for shift, (share, title), (colour, marker) in zip(
-            (0.1, 0.3), SHARES.items(), (("0.35", "<"), ("0.6", ">")), strict=True
+        _point(ax, place - 1.5 * STEP, limit, *PREDICTED["orthogonal"], hollow=True)
+        _point(ax, place - 0.5 * STEP, once, *MEASURED["retrained"])
+        for lane, (share, title), (colour, marker) in zip(
+            (0.5, 1.5), SHARES.items(), (("0.35", "<"), ("0.6", ">")), strict=True
         ):
             gradual = own.loc[own["share"] == share, "percent"]
-            _point(ax, place + shift, gradual, title, colour, marker)
+            _point(ax, place + lane * STEP, gradual, title, colour, marker)
     values = [float(str(value)) for value in sorted(table["strength"].unique())]
     ax.set_xticks(range(len(values)), [f"${power(v)}$" for v in values])
-    ax.set_xlim(-0.6, len(values) - 0.4)
+    ax.set_xlim(-0.4, len(values) - 0.6)
     ax.set_xlabel("$\\lambda$ ($\\ell_1$ strength)")
     ax.set_title("in cycles")
 
@@ -106,6 +108,7 @@ def _point(
         color=colour,
         marker=marker,
         mfc="white" if hollow else colour,
+        ms=3.5,
         ls="",
         elinewidth=0.7,
         label=title,
@@ -126,8 +129,12 @@ def caption(tables: Tables) -> str:
         "the strength of $\\ell_1$ in training. Right: pruning in cycles, each of "
         "which removes a share of the remaining weights and trains the survivors until "
         "$L \\le L(w^*) + \\epsilon$ again, against pruning at once with the budget of "
-        f"epochs of one cycle. {_gradual(table)} Means of {seeds} trainings, "
-        "bands and bars their range."
+        f"epochs of one cycle. {_gradual(table)} The limit is that of one mask, the "
+        "weights of least $|w^*|$, in the quadratic model at $w^*$, the survivors' "
+        "subspace taken as a random one of its hyperplane. Cycles are not bound by it: "
+        "they train with the budget again and again, each chooses among the weights "
+        "as trained until then, and none has to stay where the model holds. Means of "
+        f"{seeds} trainings, bands and bars their range."
     )
 
 
@@ -145,13 +152,22 @@ def _doubling(table: pd.DataFrame) -> str:
 
 
 def _gradual(table: pd.DataFrame) -> str:
-    """Return how much cycles remove, and pruning at once."""
+    """Return how much cycles remove, and in how many; pruning at once; the limit."""
     parts = []
-    for value, rows in _share(table).groupby("strength"):
-        once = rows.loc[rows["reading"] == "retrained", "percent"].mean()
-        means = rows[rows["reading"] == "gradual"].groupby("share")["percent"].mean()
-        parts.append(
-            f"{strength(float(str(value)))}: {means[0.05]:.1f} and {means[0.2]:.1f} "
-            f"against {once:.1f}"
+    for value, rows in _share(table[table["scale"] == 1]).groupby("strength"):
+        means = rows.groupby("reading")["percent"].mean()
+        cycles = ", ".join(
+            f"{own['percent'].mean():.1f} in {_range(own['cycles'])} cycles of "
+            f"{100 * float(str(share)):.0f}\\,\\%"
+            for share, own in rows[rows["reading"] == "gradual"].groupby("share")
         )
-    return f"Cycles of 5\\,\\% and of 20\\,\\% remove, in \\%, {'; '.join(parts)}."
+        parts.append(
+            f"{strength(float(str(value)))}: {cycles}, {means['retrained']:.1f} at "
+            f"once, where the exact limit (survivors) is {means['orthogonal']:.1f}"
+        )
+    return f"Removed, in \\%, {'; '.join(parts)}."
+
+
+def _range(counts: pd.Series) -> str:
+    least, most = counts.min(), counts.max()
+    return f"{least}" if least == most else f"{least} to {most}"

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
+from matplotlib.axes import Axes
 from test_figures import drawn, latex_faults, missing_in_legends, unlabelled
 from test_stability_figures import made, points
 from tolerance import tolerance
@@ -25,6 +26,7 @@ from experiments.rewound_training import train_from
 from experiments.stacked_training import Run
 from experiments.study import Initialisation
 from figures import b10_recipe_changes, common
+from figures._stability import QUANTITIES
 from theory.lottery_tickets import lower, random_masks
 from theory.masked_distance import angle, distance
 from theory.masks import counts
@@ -265,6 +267,7 @@ def tables() -> common.Tables:
             "case": case,
             "change": change,
             "steps": steps,
+            "orders": 2,
             "initialisation": seed,
             "subnetwork": "random",
             "quantity": quantity,
@@ -303,7 +306,43 @@ def test_the_figure_has_ratios_and_differences_to_the_right_baseline() -> None:
             (25.0, 1.14),
         ]
     text = b10_recipe_changes.caption(tables())
-    assert "authors 0.977 and 1.009 (angles 49.2 and 83.6 degrees)" in text
-    assert "rate 1e-3 at 50,000 steps, 0.750 [0.750, 0.750]" in text
-    assert "the same recipe at 25,000 steps, 0.500 [0.500, 0.500]" in text
-    assert not latex_faults(text) and "length 1 at" not in text
+    assert "rate 1e-3, 50,000 steps, 0.750 [0.750, 0.750]" in text
+    assert "stopped earlier, 25,000 steps, 0.500 [0.500, 0.500]" in text
+    assert not latex_faults(text) and "length 1, " not in text
+
+
+def bands(ax: Axes, quantity: str) -> list[float]:
+    """Return the ends of the authors' bands of a stability."""
+    handles, labels = ax.get_legend_handles_labels()
+    own = [
+        h for h, x in zip(handles, labels, strict=True) if x == f"{quantity}, authors"
+    ]
+    return [
+        x
+        for band in own
+        for x in band.get_extents().transformed(ax.transData.inverted()).intervalx
+    ]
+
+
+def test_the_bands_are_over_the_unchanged_recipe_of_the_same_table() -> None:
+    """Whose means are 100 and 10; in b3 they are 60 and 75."""
+    drawing = common.Drawing(
+        "b10_recipe_changes", b10_recipe_changes.draw, b10_recipe_changes.caption
+    )
+    every = tables()
+    with drawn(drawing, every) as figure:
+        ratio, degrees, *below = figure.axes
+        assert bands(ratio, "data order") == pytest.approx([0.546, 0.626])
+        assert bands(ratio, "pruning") == pytest.approx([7.52, 7.62])
+        assert bands(degrees, "pruning") == pytest.approx([72.5, 74.7])
+        assert not any(bands(ax, quantity) for ax in below for quantity in QUANTITIES)
+    text = b10_recipe_changes.caption(every)
+    assert "authors 0.586 and 7.570 (angles 49.2 and 83.6 degrees)" in text
+    assert "our mean after 50,000 steps of the unchanged recipe in the table of" in text
+    assert "(2 data orders an initialisation), not that of Figure" in text
+    assert "fewer steps they only show how large the gap is" in text
+    table = every["b10_recipe_changes"]
+    short = {**every, "b10_recipe_changes": table[table["steps"] != 50_000]}
+    with drawn(drawing, short) as figure:
+        assert not any(bands(ax, q) for ax in figure.axes for q in QUANTITIES)
+    assert "authors" not in b10_recipe_changes.caption(short)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from test_figures import drawn, latex_faults, missing_in_legends, unlabelled
 
 from figures import b3_stability_table, b4_rewinding, common
-from figures._stability import Published, estimate, networks, ratio
+from figures._stability import AUTHORS, Published, estimate, networks, ratio
 
 VALUES = {
     ("data order", "imp"): 20.0,
@@ -21,6 +22,12 @@ VALUES = {
     ("pruning", "random"): 75.0,
 }
 SEEDS = (0, 1, 2)
+CIFAR = [
+    f"{name} ({rate})"
+    for name in ("Resnet-18", "VGG-19")
+    for rate in ("standard", "low", "warmup")
+]
+FLOOR = "noise floor at step 0 (thin)"
 
 
 def rows(
@@ -110,11 +117,56 @@ def test_b3_has_the_means_the_floors_and_the_authors() -> None:
         assert points(digits, "random, float64") == [(60, 2.75), (75, -0.25)]
         assert points(mnist, "IMP, authors") == [(20.7, 4.25), (48.1, 1.25)]
         assert points(angle, "random, authors") == [(49.2, 3.25), (83.6, 0.25)]
-        floors = points(digits, "noise floor, float32")
+        floors = points(digits, "floor, float32")
         assert len(floors) == 12 and {x for x, _ in floors} == {1e-3, 2e-3, 3e-3}
-        assert points(third, "LeNet, digits") == [(1.5, 0.2), (3, 3.2)]
-        assert points(third, "LeNet, MNIST, authors") == [(1.574, 0.5), (2.831, 3.5)]
+        assert points(mnist, "floor, float32") == floors
+        assert mnist.get_xscale() == "linear" and mnist.get_xlim()[0] == 0
         assert digits.get_xscale() == third.get_xscale() == "log"
+
+
+def test_b3_has_the_ratios_of_all_published_networks() -> None:
+    tables = made(mnist=True)
+    vgg = pd.DataFrame(rows("vgg19-cifar10-low", double=False))
+    both = pd.concat([tables["b3_stability_table"], vgg], ignore_index=True)
+    with drawn(
+        drawing("b3_stability_table"), {**tables, "b3_stability_table": both}
+    ) as figure:
+        (*_, distances), (*_, angles) = axes_of(figure, 3)
+        names = [text.get_text() for text in distances.get_yticklabels()]
+        assert names == ["LeNet, MNIST", *CIFAR, "LeNet, digits"]
+        assert distances.get_yticks().tolist() == [7, 6, 5, 4, 3, 2, 1, 0]
+        # ours of digits, VGG-19 (low) and MNIST
+        assert points(distances, "ratio, data order") == [(3, 0.3), (3, 2.3), (3, 7.3)]
+        assert points(angles, "ratio, pruning") == [(1.5, -0.1), (1.5, 1.9), (1.5, 6.9)]
+        order = (2.831, 1.005, 4.070, 3.937, 0.860, 2.454, 2.753)
+        prune = (1.574, 1.003, 1.530, 1.583, 1.003, 1.463, 1.183)
+        above = sorted((x, round(7.1 - row, 9)) for row, x in enumerate(order))
+        below = sorted((x, round(6.7 - row, 9)) for row, x in enumerate(prune))
+        assert points(distances, "ratio, data order, authors") == above
+        assert points(angles, "ratio, pruning, authors") == below
+        left, right = distances.get_xlim()
+        assert left < min(order) and max(order) < right
+
+
+def test_b3_says_which_published_ratios_are_not_above_1_and_what_lacks_ours() -> None:
+    tables = made(mnist=True)
+    text = b3_stability_table.caption(tables)
+    assert (
+        "3 of 14 for distances (Resnet-18 (standard), pruning, 0.982; VGG-19 "
+        "(standard), data order, 0.860; VGG-19 (standard), pruning, 0.981) and 1 of 14 "
+        "for angles (VGG-19 (standard), data order, 0.998) are not above 1." in text
+    )
+    assert "Ours of the 6 networks on CIFAR-10 (complete" in text
+    table = tables["b3_stability_table"]
+    own = table[table["case"] == "lenet-mnist"]
+    cases = [*AUTHORS]
+    some = pd.concat([table, own.assign(case=cases[1])])
+    every = pd.concat([table, *(own.assign(case=case) for case in cases)])
+    five, none = (
+        b3_stability_table.caption({**tables, "b3_stability_table": more})
+        for more in (some, every)
+    )
+    assert "Ours of the 5 networks" in five and "Ours of" not in none
 
 
 def axes_of(figure: Figure, columns: int) -> list[list[Axes]]:
@@ -129,27 +181,63 @@ def test_b4_has_step_0_of_b3_and_the_steps_that_there_are() -> None:
         expected = [(0, 20), (1000, 5), (25_000, 5)]
         assert points(mnist[0], "IMP, data order") == expected
         assert points(digits[1], "random, pruning") == [(0, 75), (100, 37.5)]
-        assert points(mnist[0], "IMP, authors") == [(0, 20.7), (0, 48.1)]
+        authors = points(mnist[0], "authors (open)")
+        assert authors == [(0, 20.7), (0, 48.1), (0, 58.6), (0, 75.7)]
+        assert points(mnist[2], "authors (open)") == [(0, 1.574), (0, 2.831)]
         ratios = points(digits[2], "random / IMP, data order")
         assert ratios == [(0, 3), (100, 3)]
         accuracy = points(digits[3], "whole network, accuracy")
         assert accuracy == [(0, 98), (100, 98)]
-        for kind in ("IMP", "random"):
-            label = f"noise floor, {kind}, pruning"
-            assert points(digits[0], label) == [(0, 3e-3)]
+        assert {y for _, y in points(digits[0], FLOOR)} == {3e-3}
+
+
+def test_b4_has_a_line_for_the_floor_of_each_curve_named_once() -> None:
+    tables = made(mnist=True, steps=(1000,))
+    table = tables["b3_stability_table"]
+    order = (table["quantity"] == "data order floor") & (table["unit"] == "degrees")
+    table.loc[order & (table["subnetwork"] == "imp"), "value"] = 7.0
+    with drawn(drawing("b4_rewinding"), tables) as figure:
+        distance, angle, *_ = figure.axes
+        lines = [line for line in angle.lines if line.get_label() == FLOOR]
+        looks = {
+            (line.get_color(), line.get_linestyle()): np.unique(line.get_ydata())
+            for line in lines
+        }
+        assert looks == {
+            ("C0", "-"): 7.0,
+            ("C1", "-"): 3e-3,
+            ("C0", "--"): 3e-3,
+            ("C1", "--"): 3e-3,
+        }
+        assert {tuple(line.get_xdata()) for line in lines} == {(0, 1)}
+        assert points(distance, FLOOR) == [(0, 3e-3)] * 4 + [(1, 3e-3)] * 4
+        names = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert names.count(FLOOR) == 1 and len(names) == len(set(names)) == 11
+
+
+def test_b4_says_that_the_floor_is_known_at_step_0_only() -> None:
+    tables = made(mnist=True, steps=(1000,))
+    table = tables["b3_stability_table"]
+    dense = table[table["quantity"] == "pruning floor"].assign(subnetwork="dense")
+    dense["value"] = 99.0
+    tables["b3_stability_table"] = pd.concat([table, dense], ignore_index=True)
+    text = b4_rewinding.caption(tables)
+    assert "floor at $k = 0$, the only step at which it was measured" in text
+    assert "Later floors are not known" in text
+    assert text.count("; floors of distances at most 0.00.") == 2
 
 
 def test_b3_says_ours_theirs_and_the_samples() -> None:
     text = b3_stability_table.caption(made(mnist=True))
     # 0.9, 1, 1.1 times 20: standard error 2 / sqrt 3, Student's t of 2 is 4.303
-    assert r"data order, IMP 20.0 [15.0, 25.0] against $20.7 \pm 0.6$ ($-3$" in text
-    assert r"angle in degrees, pruning, random 75.0" in text
+    start = r"distance: data order, IMP 20.0 [15.0, 25.0] against $20.7 \pm 0.6$ ($-3$"
+    assert start in text and "pruning, random 75.0" in text.split("angle in degrees")[1]
     assert "LeNet, MNIST with 10.0\\,\\% of the weights: 3 initialisations" in text
     assert "4 data orders each, so 18 pairs; 12 runs for pruning" in text
     assert "LeNet, digits, data order, 3.00 [3.00, 3.00] and 3.00" in text
     assert "authors, data order, 2.83 and 2.17; authors, pruning, 1.57 and 1.57" in text
-    floor = r"$3.0\cdot 10^{-3}$ (pruning, random) for LeNet, digits in float64"
-    assert floor in text and "Less than twice" not in text
+    floors = r"LeNet, digits in float64 $3.0\cdot 10^{-3}$ / $3.0\cdot 10^{-3}$;"
+    assert floors in text and "Less than twice" not in text
     assert "LeNet, MNIST 98.0 / 97.0 / 96.0" in text and "98.3 / 97.5" in text
     without = b3_stability_table.caption(made(mnist=False))
     assert "MNIST are not in the table yet" in without and "against $" not in without
@@ -190,9 +278,12 @@ def test_values_are_gathered_by_network() -> None:
     assert ratio(table, "pruning", "L2").mean == pytest.approx(1.5)
 
 
-def test_the_published_row_is_lenets() -> None:
+def test_the_published_row_is_lenets_or_that_of_the_network_named() -> None:
     theirs = Published.of(made(mnist=False))
     assert theirs.value("data order", "L2", "random") == (58.6, 4.0)
     assert theirs.value("pruning", "degrees", "imp") == (53.1, 0.8)
     assert theirs.ratio("pruning", "L2") == 1.574
     assert theirs.accuracy("random") == (97.5, 0.3)
+    other = Published.of(made(mnist=False), "VGG-19 (warmup)")
+    assert other.value("data order", "L2", "random") == (267, 2)
+    assert other.ratio("pruning", "degrees") == 1.183

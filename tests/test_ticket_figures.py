@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from types import ModuleType
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -164,8 +165,10 @@ def test_b5_says_whether_rewinding_helps(gained: int, verdict: str) -> None:
     assert f"rewinding helps {verdict} here" in caption
     change = f"${100 * gained / 358:+.2f}$"
     assert f"accuracy by {change} [{change}, {change}] points" in caption
-    assert r"falls from 90.5 to 87.7\,\% at 16.7\,\%" in caption
-    assert "step 500 of 30000 (VGG-19: 100 of 112000" in caption
+    assert r"Resnet-18 falls from 90.5 to 87.7\,\% at 16.7\,\%" in caption
+    assert r"VGG-19 falls from 91.5 to 90.0\,\% at 2.2\,\%" in caption
+    assert "(random masks 87.7)" in caption and "(random masks 90.2)" in caption
+    assert "step 500 of 30000 and 100 of 112000" in caption
     assert "rewound to step 21 of 420" in caption
 
 
@@ -177,11 +180,60 @@ def test_b9_compares_imp_with_each_control() -> None:
     ):
         assert f"{name} {value} [{value}, {value}]" in caption
     assert "3 of 27 subnetworks have an empty layer (snip)." in caption
-    assert r"up to 99\,\% of the weights removed" in caption
+    assert r"up to 99\,\% of them removed" in caption
     means = [100 * (341 - 2 * n) / 358 for n in (0, 1, 3, 2)]
     names = ("IMP", "reinitialised", "SNIP", "random masks")
     for name, mean in zip(names, means, strict=True):
         assert f"{name} {mean:.1f}\\,\\%" in caption
+
+
+def of_digits(both: common.Tables) -> common.Tables:
+    """The default profile of both."""
+    return {
+        name: rows[rows["case"].str.contains("digits")] if "case" in rows else rows
+        for name, rows in both.items()
+    }
+
+
+THEIRS = {
+    b5_rewound_accuracy: {
+        "Resnet-18, CIFAR-10": ([(100, 90.5), (16.7, 87.7)], [(16.7, 87.7)]),
+        "VGG-19, CIFAR-10": ([(100, 91.5), (2.2, 90.0)], [(2.2, 90.2)]),
+    },
+    b9_snip_imp: {
+        "Resnet-18, CIFAR-10": ([(100, 89.6), (16.7, 90.3)], [(16.7, 86.8)]),
+        "VGG-19, CIFAR-10": ([(100, 92.3), (2.2, 92.4)], [(2.2, 90.3)]),
+    },
+}
+"""The authors' points of IMP and of random masks: standard rate, warm-up."""
+
+
+@pytest.mark.parametrize("module", THEIRS, ids=lambda module: module.__name__)
+@pytest.mark.parametrize("published", [True, False])
+def test_the_authors_points_are_in_the_panels_of_their_networks(
+    module: ModuleType, published: bool
+) -> None:
+    both = tables() if published else of_digits(tables())
+    with plt.style.context(common.STYLE, after_reset=True):
+        figure = module.draw(both)
+    for ax in figure.axes:
+        handles, labels = ax.get_legend_handles_labels()
+        shown = dict(zip(labels, handles, strict=True))
+        expected = THEIRS[module].get(ax.get_title())
+        for row, kind in enumerate(("IMP", "random masks")):
+            found = shown.get(f"{kind}, authors")
+            assert (found is None) == (expected is None)
+            if found is not None and expected is not None:
+                points = [tuple(point) for point in found[0].get_xydata()]
+                assert points == expected[row]
+                assert ax.get_xlim()[1] < min(x for x, _ in points)
+    plt.close(figure)
+    missing = {
+        (b5_rewound_accuracy, True): "",
+        (b9_snip_imp, True): "Ours of Resnet-18 (for a GPU)",
+    }.get((module, published), "Ours of Resnet-18 and VGG-19 (for a GPU)")
+    caption = module.caption(both)
+    assert missing in caption and ("Ours of" in caption) == bool(missing)
 
 
 MODULES = (b1_imp_schedules, b5_rewound_accuracy, b9_snip_imp)
@@ -190,11 +242,7 @@ MODULES = (b1_imp_schedules, b5_rewound_accuracy, b9_snip_imp)
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 @pytest.mark.parametrize("published", [True, False])
 def test_all_that_is_drawn_is_named(module: object, published: bool) -> None:
-    both = tables()
-    if not published:
-        for name, rows in both.items():
-            if "case" in rows:
-                both[name] = rows[rows["case"].str.contains("digits")]
+    both = tables() if published else of_digits(tables())
     with plt.style.context(common.STYLE, after_reset=True):
         figure: Figure = module.draw(both)  # type: ignore[attr-defined]
         figure.draw_without_rendering()
@@ -208,10 +256,9 @@ def test_all_that_is_drawn_is_named(module: object, published: bool) -> None:
     assert bool(ours) == (published and module is b1_imp_schedules)
     panels = {
         b1_imp_schedules: (6, 6),
-        b5_rewound_accuracy: (1, 4),
-        b9_snip_imp: (1, 2),
+        b5_rewound_accuracy: (3, 4),
+        b9_snip_imp: (3, 3),
     }
     assert len(figure.axes) == panels[module][published]  # type: ignore[index]
-    width = common.PAGE if len(figure.axes) > 1 else common.COLUMN
-    assert figure.get_figwidth() == width
+    assert figure.get_figwidth() == common.PAGE
     plt.close(figure)
