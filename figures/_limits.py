@@ -42,6 +42,8 @@ READINGS = {
 }
 """By what it is nearest to: titles of the readings that a form can be near to."""
 
+IMAGES = {"digits": "digits", "mnist": "MNIST", "cifar10-jpeg": "CIFAR-10, lossy"}
+"""Titles of the data sets."""
 KEYS = ["architecture", "dataset", "strength", "seed"]
 """Of a trained network."""
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from figures import _limits_text as _text
 from figures._limits import (
+    IMAGES,
     MEASURED,
     PREDICTED,
     READINGS,
@@ -75,7 +76,7 @@ def _dots(ax: Axes, last: Intervals) -> None:
 def _place(title: str, rows: pd.DataFrame) -> str:
     """Return the title with the images, if not digits, and the runs, if one."""
     dataset = rows.index.get_level_values("dataset")[0]
-    more = [] if dataset == "digits" else [dataset]
+    more = [] if dataset == "digits" else [IMAGES.get(dataset, dataset)]
     more += ["1 run"] if len(rows) == 1 else []
     return f"{title}\n({', '.join(more)})" if more else title
 

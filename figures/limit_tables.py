@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from figures._limits import (
+    IMAGES,
     KEYS,
     MEASURED,
     PREDICTED,
@@ -23,7 +24,6 @@ from figures._limits import (
 from figures.common import Tables
 
 TABLE = "c5_threshold_table"
-DATA = {"digits": "digits", "mnist": "MNIST", "cifar10-jpeg": "CIFAR-10, lossy"}
 
 
 def thresholds(tables: Tables) -> str:
@@ -37,7 +37,7 @@ def thresholds(tables: Tables) -> str:
     rows = []
     for title, own in settings(of_hessian["share"]):
         key = own.index[0][:-1]
-        data, count = DATA.get(key[1], key[1]), f"{sizes[key]:,}"
+        data, count = IMAGES.get(key[1], key[1]), f"{sizes[key]:,}"
         rows.append([title, data, count, *_cells(of_hessian, own.index)])
         if own.reindex(columns=["re-optimised"]).isna().all(axis=None):
             other = _cells(of_other, own.index)
