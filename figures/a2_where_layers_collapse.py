@@ -145,7 +145,7 @@ def _synflow(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
         f"SynFlow (initialisations: {rows['seed'].nunique()}) empties a layer in "
         f"{empty} of {len(runs)} runs, to ${listed}$, and was tried at no other "
         f"compression; at the last {left} weights are left for {len(sizes)} layers. "
-        "Theirs empties one at $2^{{{first}}}$ first, "
+        f"Theirs empties one at $2^{{{first}}}$ first, "
         f"where {int(counts.sum()[first])} are: more than "
         f"$N / L = 10^{{{np.log10(sizes.sum() / len(sizes)):.3f}}}$, where any method "
         "must."

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures._ticket_authors import published
 from figures._ticket_curves import (
     IMAGE,
     KINDS,
@@ -53,7 +54,7 @@ def draw(tables: Tables) -> Figure:
             own = rows[rows["network"] == case]
             for kind in own["kind"].unique():
                 curve(below, own, kind, f"{name}, {KINDS[kind][0]}, ours", colour)
-            _authors(below, _published(tables, name, schedule), name, colour, marker)
+            _authors(below, published(tables, case, schedule), name, colour, marker)
     stretch(axes[0, 0])
     scale(axes[0, 0], ours[ours["network"] == "resnet6-digits"]["left"].min())
     scale(axes[1, 0], min(2.0, ours["left"].min()))
@@ -118,31 +119,6 @@ def _level(rows: pd.DataFrame) -> str:
     return f"{whole(rows).mean():.1f}\\,\\%"
 
 
-def _published(tables: Tables, network: str, schedule: str) -> pd.DataFrame:
-    """Return the authors' accuracies in %: all weights, IMP and random masks."""
-    unpruned, pruned = tables["published/networks"], tables["published/table_distance"]
-    unpruned = unpruned[unpruned["network"] == network]
-    pruned = pruned[pruned["network"] == f"{network} ({schedule})"]
-    sources = (
-        ("imp", "unpruned", unpruned[unpruned["variant"] == schedule].assign(left=100)),
-        *(
-            (kind, kind, pruned.assign(left=pruned["weights_remaining_percent"]))
-            for kind in ("imp", "random")
-        ),
-    )
-    return pd.concat(
-        pd.DataFrame(
-            {
-                "kind": kind,
-                "left": rows["left"],
-                "accuracy": rows[f"accuracy_{name}_percent"],
-                "pm": rows[f"accuracy_{name}_pm"],
-            }
-        )
-        for kind, name, rows in sources
-    )
-
-
 def _authors(
     ax: Axes, rows: pd.DataFrame, network: str, colour: str, marker: str
 ) -> None:
@@ -166,10 +142,10 @@ def _authors(
 def _random_masks(tables: Tables) -> str:
     """Return what the authors' IMP gains over random masks, at each rate."""
     parts = []
-    for name, _, _ in LARGE.values():
+    for case, (name, _, _) in LARGE.items():
         gains = []
         for schedule in SCHEDULES:
-            rows = _published(tables, name, schedule)
+            rows = published(tables, case, schedule)
             means = rows[rows["left"] < 100].set_index("kind")["accuracy"]
             if len(means):
                 gains.append(f"${means['imp'] - means['random']:+.1f}$")
