@@ -41,21 +41,26 @@ def published(tables: Tables, case: str, schedule: str) -> pd.DataFrame:
     )
 
 
-def authors(ax: Axes, rows: pd.DataFrame) -> None:
-    """Draw the authors' accuracies: circles for IMP, crosses for random masks."""
-    for kind, marker in {"imp": "o", "random": "x"}.items() if len(rows) else ():
+def authors(
+    ax: Axes, rows: pd.DataFrame, name: str = "", colour: str = "k", marker: str = "o"
+) -> None:
+    """Draw the authors' accuracies: open markers for IMP, crosses for random masks.
+
+    The name is that of a network that shares its panel with others.
+    """
+    for kind in ("imp", "random") if len(rows) else ():
         own = rows[rows["kind"] == kind]
         ax.errorbar(
             own["left"],
             own["accuracy"],
             own["pm"],
-            color="k",
-            marker=marker,
+            color=colour,
+            marker=marker if kind == "imp" else "x",
             mfc="none",
             ms=4,
             ls="",
             elinewidth=0.7,
-            label=f"{KINDS[kind][0]}, authors",
+            label=", ".join(filter(None, (name, KINDS[kind][0], "authors"))),
         )
 
 

@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures._ticket_authors import published
+from figures._ticket_authors import authors, published
 from figures._ticket_curves import (
     IMAGE,
     KINDS,
@@ -54,7 +53,7 @@ def draw(tables: Tables) -> Figure:
             own = rows[rows["network"] == case]
             for kind in own["kind"].unique():
                 curve(below, own, kind, f"{name}, {KINDS[kind][0]}, ours", colour)
-            _authors(below, published(tables, case, schedule), name, colour, marker)
+            authors(below, published(tables, case, schedule), name, colour, marker)
     stretch(axes[0, 0])
     scale(axes[0, 0], ours[ours["network"] == "resnet6-digits"]["left"].min())
     scale(axes[1, 0], min(2.0, ours["left"].min()))
@@ -117,26 +116,6 @@ def _each(
 
 def _level(rows: pd.DataFrame) -> str:
     return f"{whole(rows).mean():.1f}\\,\\%"
-
-
-def _authors(
-    ax: Axes, rows: pd.DataFrame, network: str, colour: str, marker: str
-) -> None:
-    """Draw the authors' accuracies: open markers for IMP, crosses for random masks."""
-    for kind in ("imp", "random") if len(rows) else ():
-        own = rows[rows["kind"] == kind]
-        ax.errorbar(
-            own["left"],
-            own["accuracy"],
-            own["pm"],
-            ls="",
-            marker=marker if kind == "imp" else "x",
-            ms=4,
-            mfc="none",
-            color=colour,
-            elinewidth=0.7,
-            label=f"{network}, {KINDS[kind][0]}, authors",
-        )
 
 
 def _random_masks(tables: Tables) -> str:
