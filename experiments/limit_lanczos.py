@@ -23,8 +23,10 @@ from theory.spectrum import Spectrum, spectrum
 
 TOLERANCE = 0.01
 """Of conjugate gradients: the survivors' gradient as a share of that before (ours)."""
-PRODUCTS = 300
+PRODUCTS = 100
 """Of conjugate gradients, at most (ours)."""
+RESOLUTION = 1e-3
+"""Of the limits, as a share of the N weights; their intervals are wider (ours)."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ class LanczosModel:
             epsilon,
             "halving",
             treatment,
+            resolution=max(1, round(RESOLUTION * len(self.problem.order))),
         )
         return {
             "paper": limits.paper(),
@@ -136,6 +139,7 @@ class LanczosModel:
                     gone,
                     tolerance=TOLERANCE,
                     limit=PRODUCTS,
+                    enough=epsilon,
                 )
             except ValueError:  # not converged
                 return False

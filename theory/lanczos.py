@@ -14,11 +14,12 @@ of the node. See claim `slq` for what the nodes and weights integrate exactly.
 
 Rounding destroys the orthogonality of the three-term recurrence as soon as a node has
 converged (Paige 1976); then copies of converged nodes appear ("ghosts"). So each new
-vector is made orthogonal to all earlier ones, twice ("twice is enough", Giraud et al.
-2005), by matrix products with the whole basis of size * k numbers. Where that does not
-fit, `reorthogonalise=False` keeps three vectors. Its integrals stay accurate (Greenbaum
-1989), they only need more steps, but a node is then no longer one eigenvalue, and there
-may be more nodes than eigenvalues.
+vector is made orthogonal to all earlier ones by matrix products with the whole basis of
+size * k numbers, and once more where that took off much of its length: then it is at
+the level of rounding (Daniel et al. 1976; "twice is enough", Giraud et al. 2005). Where
+the basis does not fit, `reorthogonalise=False` keeps three vectors. Its integrals stay
+accurate (Greenbaum 1989), they only need more steps, but a node is then no longer one
+eigenvalue, and there may be more nodes than eigenvalues.
 
 The recurrence stops where beta_k <= 2^-40 of the largest |H q_j| (ours: above the
 rounding of a product in float64, and below anything that matters): the vectors then
@@ -42,6 +43,8 @@ Product = Callable[[Tensor], Tensor]
 Array = Float[np.ndarray, " steps"]
 
 BREAKDOWN = 2.0**-40
+ONCE = 0.5**0.5
+"""Of a vector's length: where so much is left, it need not be made orthogonal again."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,8 @@ def _recurrence(
         rest = image - alphas[-1] * vector - (betas[-1] if betas else 0.0) * previous
         if reorthogonalise:
             known = basis[: row + 1]
-            for _ in range(2):
+            before, rest = rest, rest - (known @ rest) @ known
+            if rest.norm() < ONCE * before.norm():
                 rest = rest - (known @ rest) @ known
         betas.append(float(rest.norm()))
         full = reorthogonalise and step + 1 == len(start)

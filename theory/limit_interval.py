@@ -82,6 +82,8 @@ class EstimatedLimits:
     """Of negative eigenvalues."""
     level: float = 0.95
     """Of the intervals."""
+    resolution: int = 1
+    """Of the search, see `theory.pruning_limit.fixed_point`; part of the interval."""
 
     def __post_init__(self) -> None:
         check_sizes(self.weights, self.found.size)
@@ -124,11 +126,15 @@ class EstimatedLimits:
                 known[n] = self._estimate(lambda rule: values(n, rule))
             return known[n]
 
-        return LimitInterval(
-            low=fixed_point(lambda n: estimate(n).low, count),
-            value=fixed_point(lambda n: estimate(n).value, count, sorted(known)),
-            high=fixed_point(lambda n: estimate(n).high, count, sorted(known)),
-        )
+        def found(end: Callable[[Estimate], float]) -> int:
+            return fixed_point(
+                lambda n: end(estimate(n)), count, sorted(known), self.resolution
+            )
+
+        low = found(lambda e: e.low)
+        value = found(lambda e: e.value)
+        high = found(lambda e: e.high) + self.resolution - 1
+        return LimitInterval(low, value, min(high, count))
 
     def _estimate(self, values: Callable[[Rule], Vector]) -> Estimate:
         first = values(gauss)

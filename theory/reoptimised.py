@@ -19,6 +19,7 @@ Proof. With d = (d_K, -w_P), R d has the rows P equal to -(R w)_P, whatever d_K 
 d_K can make the rows K vanish. QED (ours)
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -84,6 +85,14 @@ def reoptimised(hessian: Matrix, weights: Vector, removed: Removed) -> Reoptimis
     return Reoptimised(float(shift @ hessian @ shift) / 2, shift)
 
 
+class _Enough(Exception):  # noqa: N818 - no error: the only way out of scipy's cg
+    """Carries the shift whose loss is low enough."""
+
+    def __init__(self, found: Reoptimised) -> None:
+        super().__init__(found)
+        self.found = found
+
+
 def reoptimised_matrix_free(
     product: Callable[[Vector], Vector],
     weights: Vector,
@@ -91,10 +100,13 @@ def reoptimised_matrix_free(
     *,
     tolerance: float = 1e-6,
     limit: int = 10_000,
+    enough: float = -math.inf,
 ) -> Reoptimised:
     """Return the same from Hessian-vector products, by conjugate gradients.
 
-    The loss is that of the shift found, hence never below the least one.
+    The loss is that of the shift found, hence never below the least one. Iterates x_j
+    have residuals orthogonal to x_j, so their loss falls by x_j'p / 2 from that of no
+    shift of the survivors, where p is minus their gradient then.
 
     Args:
         product: x -> H x, H >= 0.
@@ -102,9 +114,10 @@ def reoptimised_matrix_free(
         removed: P.
         tolerance: norm of the survivors' gradient, over that before they move.
         limit: largest number of products.
+        enough: stop as soon as the loss is not above it.
 
     Raises:
-        ValueError: the tolerance was not reached within the limit.
+        ValueError: neither the tolerance nor enough was reached within the limit.
     """
     kept = np.flatnonzero(~removed)
     shift = np.where(removed, -weights, 0.0)
@@ -116,8 +129,27 @@ def reoptimised_matrix_free(
             return product(full)[kept]
 
         operator = LinearOperator((kept.size, kept.size), matvec=on_kept, dtype=float)
-        pull = -product(shift)[kept]
-        found, status = cg(operator, pull, rtol=tolerance, atol=0.0, maxiter=limit)
+        image = product(shift)
+        pull, before = -image[kept], float(shift @ image) / 2
+
+        def check(x: Vector) -> None:
+            # by the iterate alone, which costs no product, and then by its own loss
+            if before - float(x @ pull) / 2 <= enough:
+                moved = shift.copy()
+                moved[kept] = x
+                if (loss := float(moved @ product(moved)) / 2) <= enough:
+                    raise _Enough(Reoptimised(loss, moved))
+
+        try:
+            found, status = cg(
+                *(operator, pull),
+                rtol=tolerance,
+                atol=0.0,
+                maxiter=limit,
+                callback=check,
+            )
+        except _Enough as stop:
+            return stop.found
         if status != 0:
             raise ValueError(
                 f"conjugate gradients did not reach {tolerance} in {limit} products; "
