@@ -32,7 +32,9 @@ class Config:
 
 GRID = {
     "default": (Config("lenet-digits"),),
-    "published": (Config("lenet-mnist"),),
+    "published": tuple(
+        Config("lenet-mnist", initialisations=(seed,)) for seed in range(3)
+    ),
 }
 
 

@@ -193,6 +193,20 @@ def test_each_dimension_is_estimated_once() -> None:
     assert len(asked) == len(set(asked)) > 0
 
 
+@pytest.mark.parametrize("resolution", [2, 5, 40, 1000])
+def test_a_coarser_search_widens_the_interval(resolution: int) -> None:
+    some = net("positive")
+    along = some.along(6)
+    fine = some.limits(3)
+    coarse = replace(fine, resolution=resolution)
+    for exact, found in zip(three(fine, along), three(coarse, along), strict=True):
+        for end in ("low", "value"):
+            gap = getattr(exact, end) - getattr(found, end)
+            assert 0 <= gap < resolution
+        assert 0 <= found.high - exact.high < resolution
+        assert found.low <= found.value <= found.high <= len(fine.weights)
+
+
 # coverage ---------------------------------------------------------------------------
 
 

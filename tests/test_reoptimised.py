@@ -196,6 +196,40 @@ def test_the_loss_of_loose_gradients_is_not_below_the_least() -> None:
     assert found.loss == pytest.approx(least, rel=1e-6)
 
 
+def test_a_loss_that_is_low_enough_ends_the_iteration() -> None:
+    hessian, weights = case(5, 40)
+    removed = gone(removal_order(weights), 20, 40)
+    least = reoptimised(hessian, weights, removed).loss
+    gone_only = np.where(removed, -weights, 0.0)
+    first = float(gone_only @ hessian @ gone_only) / 2
+    assert first > 1.4 * least  # there is something to gain
+    asked = []
+    for enough in (first, 1.01 * least, 1.0001 * least, 0.9999 * least):
+        calls: list[int] = []
+
+        def product(x: np.ndarray, calls: list[int] = calls) -> np.ndarray:
+            calls.append(1)
+            return np.asarray(hessian @ x)
+
+        found = reoptimised_matrix_free(product, weights, removed, enough=enough)
+        assert np.array_equal(found.shift[removed], -weights[removed])
+        loss = float(found.shift @ hessian @ found.shift) / 2
+        assert found.loss == pytest.approx(loss, rel=CLOSE)
+        assert (found.loss <= enough) == (enough > least)
+        asked.append(len(calls))
+    assert asked == sorted(set(asked)) and len(asked) == 4
+    # what is enough is never refused for its gradient, what is not still is
+    some = (first + least) / 2
+    few = reoptimised_matrix_free(
+        *(lambda x: hessian @ x, weights, removed), tolerance=1e-15, enough=some
+    )
+    assert least < few.loss <= some
+    with pytest.raises(ValueError, match="did not reach"):
+        reoptimised_matrix_free(
+            *(lambda x: hessian @ x, weights, removed), limit=2, enough=0.999 * least
+        )
+
+
 def test_gradients_that_do_not_converge_are_refused() -> None:
     hessian, weights = case(6, 30)
     removed = gone(removal_order(weights), 10, 30)

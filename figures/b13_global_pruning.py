@@ -1,0 +1,32 @@
+"""Figure b13 (new): LeNet's row of the stability table, all layers ranked together."""
+
+from matplotlib.figure import Figure
+
+from figures import _whole_row
+from figures.common import Tables
+
+
+def draw(tables: Tables) -> Figure:
+    """Return distance and angle of both stabilities, a row for each subnetwork."""
+    return _whole_row.draw(tables, recipes(tables))
+
+
+def caption(tables: Tables) -> str:
+    """Return the caption: each of the published numbers beside ours, and the gap."""
+    compared = _whole_row.compared(tables, recipes(tables))
+    return (
+        "The stabilities of Figure~\\ref{fig:stability} on MNIST when each round of "
+        "IMP removes a fifth of every layer's weights, a tenth of the output layer's, "
+        "and when it removes the smallest fifth of all weights, whatever their layer. "
+        "Paper B prints that 10.7\\,\\% remain, which is what the second leaves; the "
+        "first leaves 10.8\\,\\%. Random subnetworks have the counts of IMP's in each "
+        "layer. Means over initialisations with the 95\\,\\% intervals of Student's "
+        "$t$, the authors' means with their smallest and largest sample. "
+        f"{compared}"
+    )
+
+
+def recipes(tables: Tables) -> _whole_row.Recipes:
+    """Return our rows on MNIST: of b3, and of global pruning."""
+    names = ("layers ranked apart", "layers ranked together")
+    return _whole_row.recipes(tables, *names, "b13_global_pruning")
