@@ -9,7 +9,11 @@ the median relative error over 10 seeds, in percent.
     tr c / (c + H)     at c = 1e-3 of the largest eigenvalue, negative ones as 0: ours,
                        two probes of half the products, and one run that deflates before
                        two probes of a third; eigenthings, ten probes of a tenth (its
-                       default), on its nodes and on its density
+                       default), on its nodes and on its density (pyhessian's calls
+                       torch.eig, which is gone)
+    density            the same: Wasserstein-1 distance to the eigenvalues, over their
+                       mean absolute value
+    limit              the same: paper C's number of weights that can go
 """
 
 import warnings
@@ -21,18 +25,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import wasserstein_distance
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional
 
+from theory.coordinates import Coordinates
 from theory.curvature import Hessian
 from theory.deflation import deflation
+from theory.measure import Measure
 from theory.operators import dense
+from theory.pruning_limit import paper_limit
 from theory.spectrum import spectrum
 from theory.trace import hutch_plus_plus
 
 PRODUCTS = (60, 120, 300)
 SEEDS = range(10)
+EPSILON = 0.01
+"""Rise of the loss that the limit allows."""
 
 
 def trained() -> tuple[nn.Module, list[tuple[Tensor, Tensor]]]:
@@ -119,38 +129,33 @@ def test_traces(
     report("tr H", float(torch.trace(matrix)), methods)
 
 
-def test_sums_of_a_function(matrix: Tensor) -> None:
+def test_spectra(
+    network: tuple[nn.Module, list[tuple[Tensor, Tensor]]], matrix: Tensor
+) -> None:
     torch.set_num_threads(1)
     peer = pytest.importorskip("hessian_eigenthings")
     size, eigenvalues = len(matrix), torch.linalg.eigvalsh(matrix).numpy()
-    c = 1e-3 * eigenvalues.max()
-
-    def f(nodes: np.ndarray) -> np.ndarray:
-        values: np.ndarray = c / (c + np.maximum(nodes, 0.0))
-        return values
 
     def product(v: Tensor) -> Tensor:
         return matrix @ v
 
-    def ours(products: int, seed: int) -> float:
-        found = spectrum(
+    def ours(products: int, seed: int) -> Measure:
+        return spectrum(
             product, size, probes=2, steps=products // 2, generator=seeded(seed)
-        )
-        return found.measure().integral(f)
+        ).measure()
 
-    def deflated(products: int, seed: int) -> float:
+    def deflated(products: int, seed: int) -> Measure:
         generator: torch.Generator = seeded(seed)
         start = torch.randn(size, generator=generator, dtype=torch.float64)
         pairs = deflation(product, start, products // 3)
-        found = spectrum(
+        return spectrum(
             product,
             size,
             probes=2,
             steps=products // 3,
             generator=generator,
             deflated=pairs,
-        )
-        return found.measure().integral(f)
+        ).measure()
 
     @cache
     def density(products: int, seed: int) -> Any:
@@ -159,15 +164,15 @@ def test_sums_of_a_function(matrix: Tensor) -> None:
             operator, num_runs=10, lanczos_steps=products // 10, seed=100 * seed
         )
 
-    def smeared(products: int, seed: int) -> float:
+    def smeared(products: int, seed: int) -> Measure:
         found = density(products, seed)
-        values = found.density.numpy() * f(found.grid.numpy())
-        return float(np.trapezoid(values, found.grid.numpy()))
+        grid = found.grid.numpy()
+        return Measure(grid, found.density.numpy() * np.gradient(grid))
 
-    def quadrature(products: int, seed: int) -> float:
+    def quadrature(products: int, seed: int) -> Measure:
         found = density(products, seed)
-        values = found.raw_weights.numpy() * f(found.raw_eigenvalues.numpy())
-        return float(values.sum() / 10)
+        nodes, weights = found.raw_eigenvalues.numpy(), found.raw_weights.numpy()
+        return Measure(nodes.flatten(), weights.flatten() / 10)
 
     methods = {
         "ours, 2 probes": ours,
@@ -175,4 +180,41 @@ def test_sums_of_a_function(matrix: Tensor) -> None:
         "eigenthings, nodes": quadrature,
         "eigenthings, density": smeared,
     }
-    report("tr c / (c + H)", float(f(eigenvalues).mean()), methods)
+    c = 1e-3 * eigenvalues.max()
+
+    def f(nodes: np.ndarray) -> np.ndarray:
+        values: np.ndarray = c / (c + np.maximum(nodes, 0.0))
+        return values
+
+    def distance(measure: Measure) -> float:
+        """1 and the Wasserstein-1 distance over the mean |eigenvalue|."""
+        gap = wasserstein_distance(eigenvalues, measure.nodes, None, measure.weights)
+        return 1 + float(gap / np.abs(eigenvalues).mean())
+
+    weights = Coordinates.of(dict(network[0].named_parameters())).pack(
+        {n: p.detach() for n, p in network[0].named_parameters()}
+    )
+
+    def limit(measure: Measure) -> float:
+        scaled = measure.scaled(1 / measure.mass).treated("positive")
+        return paper_limit(weights.numpy(), scaled, size, EPSILON)
+
+    whole = Measure(eigenvalues, np.full(size, 1 / size))
+    readings: dict[str, Callable[[Measure], float]] = {
+        "tr c / (c + H)": lambda measure: measure.integral(f),
+        "density": distance,
+        "limit": limit,
+    }
+    for title, reading in readings.items():
+
+        def read(
+            method: Callable[[int, int], Measure],
+            reading: Callable[[Measure], float] = reading,
+        ) -> Callable[[int, int], float]:
+            return lambda products, seed: reading(method(products, seed))
+
+        report(
+            title,
+            reading(whole),
+            {name: read(method) for name, method in methods.items()},
+        )

@@ -1,4 +1,4 @@
-"""b11, b12: LeNet's row with another recipe, end to end, and the two figures."""
+"""b11, b12, b13: LeNet's row with another recipe, end to end, and their figures."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,11 +11,13 @@ from test_stability_figures import made, points, rows
 
 from experiments import b11_keras_adam as b11
 from experiments import b12_fewer_steps as b12
+from experiments import b13_global_pruning as b13
+from experiments import lottery_training
 from experiments.b10_recipe_changes import AdamRecipe
-from experiments.lottery_cases import CASES
+from experiments.lottery_cases import CASES, RATE
 from experiments.lottery_training import stability_rows
 from experiments.stability import Row
-from figures import b11_keras_adam, b12_fewer_steps, common
+from figures import b11_keras_adam, b12_fewer_steps, b13_global_pruning, common
 
 TINY = {"rounds": 1, "initialisations": (0, 1), "orders": 2}
 
@@ -43,8 +45,11 @@ def test_the_configurations_are_what_the_docstrings_say() -> None:
     }
     assert CASES["lenet-mnist"].recipe.epochs == 50_000
     assert CASES["lenet-digits"].recipe.epochs == 1_000
-    for config in (*adam, *steps):
+    for config in (*adam, *steps, *b13.GRID["default"]):
         assert (config.rounds, config.initialisations) == (10, (0, 1, 2))
+    apart = b13.GRID["published"]  # a cell each: they do not depend on each other
+    assert [config.initialisations for config in apart] == [(0,), (1,), (2,)]
+    assert {(c.case, c.rounds, c.orders) for c in apart} == {("lenet-mnist", 10, 2)}
 
 
 def test_only_rate_and_epsilon_differ_from_b3(
@@ -67,6 +72,24 @@ def test_only_the_steps_differ_from_b3(theirs: Callable[[int], list[Row]]) -> No
     assert fewer != expected and fewer == theirs(6)
 
 
+def test_only_the_ranking_differs_from_b3(
+    theirs: Callable[[int], list[Row]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = pd.DataFrame(theirs(8))
+    found = pd.DataFrame(b13.run(b13.Config("lenet-digits", **TINY)))
+    # a fifth of all weights, and not of each layer and half of it of the last
+    total = 64 * 300 + 300 * 100 + 100 * 10
+    left = found.loc[found["round"] == 1, "density"].unique()
+    assert left == pytest.approx([round(0.8 * total) / total], abs=1e-15)
+    assert (apart.loc[apart["round"] == 1, "density"] > left[0] + 1e-3).all()
+    # without a mask both are the same training
+    whole = (apart["round"] == 0) & (apart["quantity"] == "round accuracy")
+    assert found[whole].equals(apart[whole]) and whole.any()
+    monkeypatch.setattr(lottery_training, "rates", lambda case, masks: RATE)
+    case = CASES["lenet-digits"]
+    assert found.equals(pd.DataFrame(stability_rows(case, **TINY)))
+
+
 def test_the_recipe_is_adams() -> None:
     recipe = AdamRecipe(8, 60, 1e-3, optimizer="adam", epsilon=1e-7)
     plain = CASES["lenet-mnist"].recipe
@@ -86,6 +109,7 @@ BOTH = pytest.mark.parametrize(
     [
         (b11_keras_adam, "rate 1.2e-3", "Keras's Adam"),
         (b12_fewer_steps, "50,000 steps", "40,000 steps"),
+        (b13_global_pruning, "layers ranked apart", "layers ranked together"),
     ],
 )
 

@@ -151,7 +151,7 @@ print(
 )
 
 # %%
-for name in ("b11_keras_adam", "b12_fewer_steps"):
+for name in ("b11_keras_adam", "b12_fewer_steps", "b13_global_pruning"):
     whole = tables[name]
     whole = whole[whole["quantity"].isin(["data order", "pruning", "accuracy"])]
     print(name)
