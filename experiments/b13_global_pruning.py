@@ -1,10 +1,13 @@
 """b13: LeNet's row of the stability table when IMP ranks all layers together (new).
 
-Paper B prints that 10.7 % of LeNet's weights remain. That is 0.8^10, of every weight;
-with the output layer at half the rate, as in arXiv 1803.03635 and in b3, 10.8 % do. So
-here each round of IMP removes a fifth of all weights that are left, whatever their
-layer, as paper B does in its other networks. Random subnetworks again have IMP's count
-in each layer. All else is as in b3, but for 2 data orders in the place of 4.
+Paper B does not say how IMP divides a round among LeNet's layers. b3 does what arXiv
+1803.03635 does: a fifth of each layer, a tenth of the output layer, which leaves 10.8 %
+of the weights after ten rounds. Read to the letter, paper B's algorithm 1 prunes "the
+remaining entries with the lowest magnitudes" of all. So here each round removes a fifth
+of all weights that are left, whatever their layer; 0.8^10 = 10.7 % remain, which is
+what the table prints (it rounds 0.8^8 down for ResNet, so this says little by itself).
+Random subnetworks again have IMP's count in each layer. All else is as in b3, but for 2
+data orders in the place of 4.
 """
 
 from dataclasses import dataclass
