@@ -81,7 +81,6 @@ GRID = {
     "published": (
         *(Config("lenet-mnist", change, 10_000) for change in CHANGES),
         *(Config("lenet-mnist", change, steps) for change, steps in LONG),
-        *(Config("lenet-mnist", "none", 50_000, rounds) for rounds in (9, 11)),
     ),
 }
 

@@ -5,8 +5,8 @@ with and without l1; then its limit is predicted in three forms and measured in 
 readings, at exact counts (`limit_rows`). Small networks have the whole Hessian; of the
 others Lanczos runs give intervals.
 
-Profile "published": LeNet-300-100 and FC5 on MNIST, a small VGG on ``cifar10-jpeg`` (a
-lossy copy of CIFAR-10) on a CPU; paper C's six networks on a GPU.
+Profile "published": LeNet-300-100 and FC5 on MNIST, a small VGG, FC5 and FC12 on
+``cifar10-jpeg`` (a lossy copy of CIFAR-10) on a CPU; paper C's other networks on a GPU.
 
 Deviations from the paper: see `limit_cases` and `limit_training`; R is not rounded,
 no density is smeared on a grid, zero directions are not counted twice, and the Hessian
@@ -39,7 +39,13 @@ class Config:
 
 SEEDS = (0, 1, 2)
 SMALL = ("mlp-digits", "fc5-digits", "convnet-digits")
-CPU = ("lenet-mnist", "fc5-mnist", "small-vgg-cifar10")
+CPU = (
+    "lenet-mnist",
+    "fc5-mnist",
+    "small-vgg-cifar10",
+    "fc5-cifar10",
+    "fc12-cifar10",
+)
 GPU = tuple(name for name in CASES if name not in {*SMALL, *CPU})
 
 

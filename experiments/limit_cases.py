@@ -13,6 +13,7 @@ some of the training images only.
 """
 
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from experiments.limit_networks import Architecture
 from experiments.recipes import Recipe
@@ -45,6 +46,15 @@ class Case:
     """Epochs that the survivors train at most."""
 
 
+class Coarse(TypedDict):
+    """How finely a case is studied."""
+
+    images: int
+    levels: int
+    steps: int
+    retraining: int
+
+
 _DIGITS = Recipe(epochs=200, batch_size=128, learning_rate=0.05, cosine=True)
 _EPOCH = 352
 """Steps of an epoch of 45,000 images."""
@@ -53,6 +63,9 @@ _IMAGES = replace(_PLAIN, crop=4, flip=True)
 _WARM = replace(_IMAGES, warmup=5 * _EPOCH)
 _ALEXNET = replace(_WARM, drops=(60, 120, 160), drop=0.5)
 _RESNET = replace(_WARM, learning_rate=0.1, cosine=True)
+_SHORT = replace(_IMAGES, epochs=20)
+_COARSE: Coarse = {"images": 500, "levels": 100, "steps": 32, "retraining": 20}
+"""Of the largest networks on a CPU."""
 SWEEP = (0.0, 1e-4, 5e-4, 2e-3)
 
 CASES = {
@@ -79,14 +92,7 @@ CASES = {
         retraining=20,
     ),
     "fc5-mnist": Case(
-        "fc5",
-        "mnist",
-        replace(_PLAIN, epochs=10),
-        (0.0, 5e-5),
-        images=500,
-        levels=100,
-        steps=32,
-        retraining=20,
+        "fc5", "mnist", replace(_PLAIN, epochs=10), (0.0, 5e-5), **_COARSE
     ),
     "small-vgg-cifar10": Case(
         "small-vgg",
@@ -98,8 +104,8 @@ CASES = {
         steps=24,
         retraining=20,
     ),
-    "fc5-cifar10": Case("fc5", "cifar10-jpeg", _IMAGES, (0.0, 5e-5), steps=128),
-    "fc12-cifar10": Case("fc12", "cifar10-jpeg", _IMAGES, (0.0, 5e-5), steps=128),
+    "fc5-cifar10": Case("fc5", "cifar10-jpeg", _SHORT, (0.0, 5e-5), **_COARSE),
+    "fc12-cifar10": Case("fc12", "cifar10-jpeg", _SHORT, (0.0, 5e-5), **_COARSE),
     "alexnet-cifar10": Case("alexnet", "cifar10", _ALEXNET, (0.0, 3e-5), steps=96),
     "vgg16-cifar10": Case("vgg16", "cifar10", _WARM, (0.0, 1e-4), steps=128),
     "resnet18-cifar100": Case("resnet18", "cifar100", _RESNET, (0.0, 5e-5), steps=128),

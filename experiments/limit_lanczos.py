@@ -25,8 +25,8 @@ TOLERANCE = 0.01
 """Of conjugate gradients: the survivors' gradient as a share of that before (ours)."""
 PRODUCTS = 100
 """Of conjugate gradients, at most (ours)."""
-RESOLUTION = 1e-3
-"""Of the limits, as a share of the N weights; their intervals are wider (ours)."""
+RESOLUTION = 1 / 400
+"""Of the limits, as a share of the N weights; their intervals contain it (ours)."""
 
 
 @dataclass(frozen=True)

@@ -201,10 +201,30 @@ def test_a_coarser_search_widens_the_interval(resolution: int) -> None:
     coarse = replace(fine, resolution=resolution)
     for exact, found in zip(three(fine, along), three(coarse, along), strict=True):
         for end in ("low", "value"):
-            gap = getattr(exact, end) - getattr(found, end)
-            assert 0 <= gap < resolution
+            n = getattr(found, end)
+            assert n % resolution == 0 and 0 <= getattr(exact, end) - n < resolution
         assert 0 <= found.high - exact.high < resolution
         assert found.low <= found.value <= found.high <= len(fine.weights)
+
+
+def test_a_coarser_search_shares_its_runs() -> None:
+    some = net("positive")
+    along, asked = some.along(6), set()
+
+    def counted(n: int, rule: Rule) -> Measure:
+        asked.add(n)
+        return along(n, rule)
+
+    limits = replace(some.limits(3), resolution=5)
+    limits.exact(counted)
+    limits.orthogonal(counted)
+    assert asked <= set(range(5, 51, 5))
+
+
+@pytest.mark.parametrize("resolution", [0, -3])
+def test_a_search_has_some_resolution(resolution: int) -> None:
+    with pytest.raises(ValueError, match=r"^expected a resolution >= 1, got "):
+        replace(net("positive").limits(0), resolution=resolution)
 
 
 # coverage ---------------------------------------------------------------------------

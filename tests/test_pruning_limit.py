@@ -146,35 +146,6 @@ def test_the_fixed_point_and_its_steps(shape: str, count: int) -> None:
     assert found == count or SHAPES[shape](found + 1, count) < found + 1
 
 
-@pytest.mark.parametrize("resolution", [1, 2, 10, 1000, 10**9])
-@pytest.mark.parametrize("count", [1, 7, 100, 266_610])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_coarser_search_takes_fewer_steps(
-    shape: str, count: int, resolution: int
-) -> None:
-    asked: list[int] = []
-
-    def dimension(n: int) -> float:
-        asked.append(n)
-        return SHAPES[shape](n, count)
-
-    found = fixed_point(dimension, count, resolution=resolution)
-    steps = max(math.ceil(math.log2((count + 1) / resolution)), 0) + 1
-    assert all(1 <= n <= count for n in asked)
-    assert len(set(asked)) == len(asked) <= steps
-    assert found == 0 or SHAPES[shape](found, count) >= found
-    later = range(found + 1, min(found + resolution, count) + 1)
-    assert found + resolution > count or any(
-        SHAPES[shape](n, count) < n for n in later if n in asked
-    )
-
-
-@pytest.mark.parametrize("resolution", [0, -3])
-def test_a_search_has_some_resolution(resolution: int) -> None:
-    with pytest.raises(ValueError, match=r"^expected a resolution of at least 1, got "):
-        fixed_point(float, 10, resolution=resolution)
-
-
 def test_what_was_tried_is_not_searched_again() -> None:
     asked: list[int] = []
 

@@ -83,12 +83,14 @@ class EstimatedLimits:
     level: float = 0.95
     """Of the intervals."""
     resolution: int = 1
-    """Of the search, see `theory.pruning_limit.fixed_point`; part of the interval."""
+    """Only its multiples are tried, which all limits share; part of the interval."""
 
     def __post_init__(self) -> None:
         check_sizes(self.weights, self.found.size)
         if self.error not in ("radau", "halving"):
             raise ValueError(f"expected error 'radau' or 'halving', got {self.error!r}")
+        if self.resolution < 1:
+            raise ValueError(f"expected a resolution >= 1, got {self.resolution}")
 
     def paper(self) -> LimitInterval:
         """Return paper C's limit, n <= T(R^2(n))."""
@@ -126,14 +128,16 @@ class EstimatedLimits:
                 known[n] = self._estimate(lambda rule: values(n, rule))
             return known[n]
 
+        step = self.resolution
+
         def found(end: Callable[[Estimate], float]) -> int:
-            return fixed_point(
-                lambda n: end(estimate(n)), count, sorted(known), self.resolution
+            tried = sorted(n // step for n in known)
+            return step * fixed_point(
+                lambda m: end(estimate(step * m)) / step, count // step, tried
             )
 
-        low = found(lambda e: e.low)
-        value = found(lambda e: e.value)
-        high = found(lambda e: e.high) + self.resolution - 1
+        low, value = found(lambda e: e.low), found(lambda e: e.value)
+        high = found(lambda e: e.high) + step - 1
         return LimitInterval(low, value, min(high, count))
 
     def _estimate(self, values: Callable[[Rule], Vector]) -> Estimate:

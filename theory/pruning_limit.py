@@ -88,10 +88,7 @@ def largest(holds: Callable[[int], bool], count: int) -> int:
 
 
 def fixed_point(
-    dimension: Callable[[int], float],
-    count: int,
-    tried: Iterable[int] = (),
-    resolution: int = 1,
+    dimension: Callable[[int], float], count: int, tried: Iterable[int] = ()
 ) -> int:
     """Return an n <= count with n <= delta(n) but not n + 1 <= delta(n + 1).
 
@@ -106,25 +103,19 @@ def fixed_point(
         dimension: delta, asked for at 1 <= n <= count.
         count: N.
         tried: numbers at which delta costs nothing; they narrow the first bracket.
-        resolution: r: it is enough that one of n + 1 .. n + r does not hold.
-
-    Raises:
-        ValueError: a resolution below 1.
     """
-    if resolution < 1:
-        raise ValueError(f"expected a resolution of at least 1, got {resolution}")
     low, high = (0, count + 1.0), (count + 1, -count - 1.0)
     for n in tried:
         low, high = _narrowed(low, high, n, dimension)
     size = high[0] - low[0]
-    steps = max(math.ceil(math.log2(size / resolution)), 0) + 1
-    while high[0] - low[0] > resolution:
+    steps = math.ceil(math.log2(size)) + 1
+    while high[0] - low[0] > 1:
         steps -= 1
         width, middle = high[0] - low[0], (low[0] + high[0]) / 2
         line = low[0] + width * low[1] / (low[1] - high[1])
         away = math.copysign(1.0, line - middle)
         distance = max(abs(line - middle) - 0.2 * width**2 / size, 0.0)
-        guess = middle + away * min(distance, resolution * 2.0**steps - width / 2)
+        guess = middle + away * min(distance, 2.0**steps - width / 2)
         n = math.floor(guess) if away > 0 else math.ceil(guess)
         n = min(max(n, low[0] + 1), high[0] - 1)
         low, high = _narrowed(low, high, n, dimension)
