@@ -189,7 +189,12 @@ def test_recipe() -> None:
         for unit, name in (("L2", "distance"), ("degrees", "angle"))
     }
     counts = []
-    for name in ("b3_stability_table", "b11_keras_adam", "b12_fewer_steps"):
+    for name in (
+        "b3_stability_table",
+        "b11_keras_adam",
+        "b12_fewer_steps",
+        "b13_global_pruning",
+    ):
         found: dict[tuple[str, str, str], dict[str, list[float]]] = {}
         for row in ours(name):
             if row["case"] == "lenet-mnist" and row["quantity"] in (
@@ -212,5 +217,8 @@ def test_recipe() -> None:
             meet += abs(mean(means) - theirs) <= half + reach
         counts.append(meet)
     text = evidence.recipe(TABLES)
-    assert f"meet {counts[0]} with these two, {counts[1]} with Keras's Adam" in text
-    assert text.endswith(f", {counts[2]} with 40,000 steps.")
+    assert text.endswith(
+        f"meet {counts[0]} with these two and layers ranked apart, {counts[1]} with "
+        f"Keras's Adam, {counts[2]} with 40,000 steps, {counts[3]} with layers ranked "
+        "together."
+    )
