@@ -3,7 +3,7 @@
 Claims `pruning-lower-bound`, `exact-statistical-dimension`. Every network is trained
 with and without l1; then its limit is predicted in three forms and measured in four
 readings, at exact counts (`limit_rows`). Small networks have the whole Hessian; of the
-others Lanczos runs give intervals.
+others Lanczos runs give intervals, and limits to a 400th of N.
 
 Profile "published": LeNet-300-100 and FC5 on MNIST, a small VGG, FC5 and FC12 on
 ``cifar10-jpeg`` (a lossy copy of CIFAR-10) on a CPU; paper C's other networks on a GPU.

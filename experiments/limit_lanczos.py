@@ -121,8 +121,9 @@ class LanczosModel:
     def reoptimised(self, epsilon: float) -> int:
         """Return how many weights can go if the survivors are re-optimised.
 
-        By conjugate gradients, whose loss is never too small. If they do not converge
-        within PRODUCTS, the loss counts as too large: n is rather too small.
+        By conjugate gradients until the loss, which is never too small, is within
+        epsilon. If it is not and they do not converge within PRODUCTS, it counts as too
+        large: n is rather too small.
         """
 
         def product(vector: Vector) -> Vector:

@@ -1,6 +1,6 @@
 """LeNet's whole row of the stability table under two recipes, beside the authors'.
 
-What figures b11 and b12 share: their `recipes` are by name the rows of b3 and of
+What figures b11, b12 and b13 share: their `recipes` are by name the rows of b3 and of
 another experiment, all on MNIST.
 """
 
@@ -65,11 +65,15 @@ def draw(tables: Tables, ours: Recipes) -> Figure:
 
 
 def compared(tables: Tables, ours: Recipes) -> str:
-    """Return each printed number beside that of the second recipe, and the gap."""
+    """Return what is drawn, and each printed number beside the second recipe's."""
     theirs, (start, other) = Published.of(tables), ours
     rows = ours[other]
+    drawn = (
+        "Means over initialisations with the 95\\,\\% intervals of Student's $t$, the "
+        "authors' means with their smallest and largest sample. "
+    )
     if rows.empty:
-        return f"The rows of {other} are not in the table yet."
+        return f"{drawn}The rows of {other} are not in the table yet."
     parts = []
     for unit, name in (("L2", "distance"), ("degrees", "angle in degrees")):
         for quantity, kind in PLACES:
@@ -85,8 +89,9 @@ def compared(tables: Tables, ours: Recipes) -> str:
     printed = " / ".join(f"{theirs.accuracy(kind)[0]:.1f}" for kind in KINDS)
     before, after = (meeting(own, theirs) for own in ours.values())
     return (
-        f"With {other}, ours against theirs: {'; '.join(parts)}. Of these {len(parts)} "
-        f"intervals {after} meet the authors' range, of those with {start} {before}. "
+        f"{drawn}With {other}, ours against theirs: {'; '.join(parts)}. "
+        f"Of these {len(parts)} intervals {after} meet the authors' range, of those "
+        f"with {start} {before}. "
         f"Test accuracy in \\% of IMP's and random subnetworks {accuracies} against "
         f"{printed}."
     )

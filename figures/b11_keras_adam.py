@@ -17,9 +17,8 @@ def caption(tables: Tables) -> str:
     return (
         "The stabilities of Figure~\\ref{fig:stability} on MNIST with two Adams: the "
         "rate 1.2e-3, which paper B prints, and what Keras has where nothing is given, "
-        "the rate 1e-3 and an epsilon of 1e-7. Means over initialisations with the "
-        "95\\,\\% intervals of Student's $t$, the authors' means with their smallest "
-        f"and largest sample. {compared} "
+        "the rate 1e-3 and an epsilon of 1e-7. "
+        f"{compared} "
         "Which of the two the authors used is not known beyond what they print."
     )
 

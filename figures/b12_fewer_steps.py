@@ -19,8 +19,6 @@ def caption(tables: Tables) -> str:
         "which paper B prints, and after 40,000: 40 epochs of 60,000 images. The "
         "number is fitted to the two distances of random subnetworks "
         "(Figure~\\ref{fig:recipe}); the other six values and the accuracies test it. "
-        "Means over initialisations with the 95\\,\\% intervals of Student's $t$, the "
-        "authors' means with their smallest and largest sample. "
         f"{compared}"
     )
 

@@ -19,9 +19,7 @@ def caption(tables: Tables) -> str:
         "IMP removes a fifth of every layer's weights, a tenth of the output layer's, "
         "and when it removes the smallest fifth of all weights, whatever their layer, "
         "which is what algorithm 1 of paper B says to the letter. Random subnetworks "
-        "have the counts of IMP's in each layer. Means over initialisations with the "
-        "95\\,\\% intervals of Student's $t$, the authors' means with their smallest "
-        "and largest sample. "
+        "have the counts of IMP's in each layer. "
         f"{compared}"
     )
 

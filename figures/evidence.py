@@ -237,7 +237,7 @@ def rounding(tables: Tables) -> str:
 
 
 def recipe(tables: Tables) -> str:
-    """Return with which Adam and steps the stabilities that paper B prints come out."""
+    """Return with which Adam, steps and ranking paper B's stabilities come out."""
     theirs = Published.of(tables)
     (_, printed), adam = b11_keras_adam.recipes(tables).items()
     _, steps = b12_fewer_steps.recipes(tables).items()

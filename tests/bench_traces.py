@@ -30,7 +30,6 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional
 
-from theory.coordinates import Coordinates
 from theory.curvature import Hessian
 from theory.deflation import deflation
 from theory.measure import Measure
@@ -191,9 +190,7 @@ def test_spectra(
         gap = wasserstein_distance(eigenvalues, measure.nodes, None, measure.weights)
         return 1 + float(gap / np.abs(eigenvalues).mean())
 
-    weights = Coordinates.of(dict(network[0].named_parameters())).pack(
-        {n: p.detach() for n, p in network[0].named_parameters()}
-    )
+    weights = nn.utils.parameters_to_vector(network[0].parameters()).detach()
 
     def limit(measure: Measure) -> float:
         scaled = measure.scaled(1 / measure.mass).treated("positive")

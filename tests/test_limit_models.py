@@ -135,6 +135,33 @@ def test_fewer_steps() -> None:
     assert [run.steps for run in many.shortened(99).found.runs] == [12, 12, 12]
 
 
+def test_limits_are_multiples_of_a_share_of_the_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = LanczosModel.of(problem(STRENGTH), probes=3, steps=8, seed=4)
+    fine = own.limits(problem(STRENGTH).epsilon)
+    monkeypatch.setattr(limit_lanczos, "RESOLUTION", 1 / 9)
+    coarse = own.limits(problem(STRENGTH).epsilon)  # of 45 weights: multiples of 5
+    assert any(found.value % 5 for found in fine.values())
+    for form, found in coarse.items():
+        assert found.low % 5 == found.value % 5 == 0
+        assert 0 <= fine[form].value - found.value < 5
+
+
+def test_conjugate_gradients_stop_within_epsilon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    losses = dense(gauss_newton=True).losses("positive")
+    own = LanczosModel.of(
+        problem(STRENGTH), probes=2, steps=5, seed=0, gauss_newton=True
+    )
+    # they would not converge, but one step is enough for a loss of all that there is
+    monkeypatch.setattr(limit_lanczos, "TOLERANCE", 1e-15)
+    monkeypatch.setattr(limit_lanczos, "PRODUCTS", 2)
+    assert own.reoptimised(1e9) == 45
+    assert own.reoptimised(1e-3 * float(losses[20])) < 20
+
+
 def test_conjugate_gradients_agree_with_cholesky(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

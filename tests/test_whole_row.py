@@ -104,7 +104,7 @@ def tables(name: str, scale: float | None) -> common.Tables:
     return made(mnist=True) | {name: pd.DataFrame([*digits, *own])}
 
 
-BOTH = pytest.mark.parametrize(
+EACH = pytest.mark.parametrize(
     ("module", "first", "second"),
     [
         (b11_keras_adam, "rate 1.2e-3", "Keras's Adam"),
@@ -114,7 +114,7 @@ BOTH = pytest.mark.parametrize(
 )
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("scale", [None, 0.5])
 def test_the_figure_has_what_there_is(
     module: ModuleType, first: str, second: str, scale: float | None
@@ -139,7 +139,7 @@ def test_the_figure_has_what_there_is(
     assert not latex_faults(module.caption(tables(name, scale)))
 
 
-@BOTH
+@EACH
 def test_the_caption_counts_the_intervals_that_meet(
     module: ModuleType, first: str, second: str
 ) -> None:
