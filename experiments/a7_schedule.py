@@ -54,8 +54,8 @@ GRID = {
     "published": (
         *(
             Config("vgg19-imagenet", name, 100, 3.0, seed)
-            for name in SCHEDULES
-            for seed in range(5)
+            for name, count in (("exponential", 5), ("linear", 10))
+            for seed in range(count)
         ),
         Config("vgg19-imagenet", "exponential", 100, 2.0),
         *(

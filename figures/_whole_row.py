@@ -1,6 +1,6 @@
 """LeNet's whole row of the stability table under two recipes, beside the authors'.
 
-What figures b11, b12 and b13 share: their `recipes` are by name the rows of b3 and of
+What figures b11 to b14 share: their `recipes` are by name the rows of b3 and of
 another experiment, all on MNIST.
 """
 

@@ -12,6 +12,7 @@ from figures import (
     b11_keras_adam,
     b12_fewer_steps,
     b13_global_pruning,
+    b14_whole_output,
 )
 from figures._stability import Published
 from figures._whole_row import meeting
@@ -242,9 +243,10 @@ def recipe(tables: Tables) -> str:
     (_, printed), adam = b11_keras_adam.recipes(tables).items()
     _, steps = b12_fewer_steps.recipes(tables).items()
     _, together = b13_global_pruning.recipes(tables).items()
+    _, whole = b14_whole_output.recipes(tables).items()
     others = "".join(
         f", {meeting(rows, theirs)} with {name}"
-        for name, rows in (adam, steps, together)
+        for name, rows in (adam, steps, together, whole)
         if len(rows)
     )
     return (

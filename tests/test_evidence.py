@@ -194,6 +194,7 @@ def test_recipe() -> None:
         "b11_keras_adam",
         "b12_fewer_steps",
         "b13_global_pruning",
+        "b14_whole_output",
     ):
         found: dict[tuple[str, str, str], dict[str, list[float]]] = {}
         for row in ours(name):
@@ -220,5 +221,5 @@ def test_recipe() -> None:
     assert text.endswith(
         f"meet {counts[0]} with these two and layers ranked apart, {counts[1]} with "
         f"Keras's Adam, {counts[2]} with 40,000 steps, {counts[3]} with layers ranked "
-        "together."
+        f"together, {counts[4]} with the output layer whole."
     )

@@ -1,4 +1,4 @@
-"""b11, b12, b13: LeNet's row with another recipe, end to end, and their figures."""
+"""b11 to b14: LeNet's row with another recipe, end to end, and their figures."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,12 +12,20 @@ from test_stability_figures import made, points, rows
 from experiments import b11_keras_adam as b11
 from experiments import b12_fewer_steps as b12
 from experiments import b13_global_pruning as b13
+from experiments import b14_whole_output as b14
 from experiments import lottery_training
 from experiments.b10_recipe_changes import AdamRecipe
-from experiments.lottery_cases import CASES, RATE
+from experiments.lottery_cases import CASES, RATE, Case
 from experiments.lottery_training import stability_rows
 from experiments.stability import Row
-from figures import b11_keras_adam, b12_fewer_steps, b13_global_pruning, common
+from figures import (
+    b11_keras_adam,
+    b12_fewer_steps,
+    b13_global_pruning,
+    b14_whole_output,
+    common,
+)
+from theory.masks import Masks
 
 TINY = {"rounds": 1, "initialisations": (0, 1), "orders": 2}
 
@@ -45,11 +53,11 @@ def test_the_configurations_are_what_the_docstrings_say() -> None:
     }
     assert CASES["lenet-mnist"].recipe.epochs == 50_000
     assert CASES["lenet-digits"].recipe.epochs == 1_000
-    for config in (*adam, *steps, *b13.GRID["default"]):
+    for config in (*adam, *steps, *b13.GRID["default"], *b14.GRID["default"]):
         assert (config.rounds, config.initialisations) == (10, (0, 1, 2))
-    apart = b13.GRID["published"]  # a cell each: they do not depend on each other
-    assert [config.initialisations for config in apart] == [(0,), (1,), (2,)]
-    assert {(c.case, c.rounds, c.orders) for c in apart} == {("lenet-mnist", 10, 2)}
+    for apart in (b13.GRID["published"], b14.GRID["published"]):  # a cell each
+        assert [config.initialisations for config in apart] == [(0,), (1,), (2,)]
+        assert {(c.case, c.rounds, c.orders) for c in apart} == {("lenet-mnist", 10, 2)}
 
 
 def test_only_rate_and_epsilon_differ_from_b3(
@@ -90,6 +98,28 @@ def test_only_the_ranking_differs_from_b3(
     assert found.equals(pd.DataFrame(stability_rows(case, **TINY)))
 
 
+def test_only_the_output_layers_rate_differs_from_b3(
+    theirs: Callable[[int], list[Row]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = pd.DataFrame(theirs(8))
+    found = pd.DataFrame(b14.run(b14.Config("lenet-digits", **TINY)))
+    # a fifth of both hidden layers, and nothing of the last
+    hidden, last = 64 * 300 + 300 * 100, 100 * 10
+    left = found.loc[found["round"] == 1, "density"].unique()
+    assert left == pytest.approx([(0.8 * hidden + last) / (hidden + last)], abs=1e-15)
+    # without a mask both are the same training
+    whole = (apart["round"] == 0) & (apart["quantity"] == "round accuracy")
+    assert found[whole].equals(apart[whole]) and whole.any()
+
+    def kept(case: Case, masks: Masks) -> dict[str, float]:
+        *inner, output = masks
+        return {**dict.fromkeys(inner, RATE), output: 0.0}
+
+    monkeypatch.setattr(lottery_training, "rates", kept)
+    case = CASES["lenet-digits"]
+    assert found.equals(pd.DataFrame(stability_rows(case, **TINY)))
+
+
 def test_the_recipe_is_adams() -> None:
     recipe = AdamRecipe(8, 60, 1e-3, optimizer="adam", epsilon=1e-7)
     plain = CASES["lenet-mnist"].recipe
@@ -110,6 +140,7 @@ EACH = pytest.mark.parametrize(
         (b11_keras_adam, "rate 1.2e-3", "Keras's Adam"),
         (b12_fewer_steps, "50,000 steps", "40,000 steps"),
         (b13_global_pruning, "layers ranked apart", "layers ranked together"),
+        (b14_whole_output, "the output layer pruned", "the output layer whole"),
     ],
 )
 

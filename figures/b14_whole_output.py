@@ -1,0 +1,30 @@
+"""Figure b14 (new): LeNet's row of the stability table, the output layer not pruned."""
+
+from matplotlib.figure import Figure
+
+from figures import _whole_row
+from figures.common import Tables
+
+
+def draw(tables: Tables) -> Figure:
+    """Return distance and angle of both stabilities, a row for each subnetwork."""
+    return _whole_row.draw(tables, recipes(tables))
+
+
+def caption(tables: Tables) -> str:
+    """Return the caption: each of the published numbers beside ours, and the gap."""
+    compared = _whole_row.compared(tables, recipes(tables))
+    return (
+        "The stabilities of Figure~\\ref{fig:stability} on MNIST when each round of "
+        "IMP removes a fifth of every layer's weights, a tenth of the output layer's, "
+        "and when it removes a fifth of every hidden layer's and leaves the output "
+        "layer whole, as in the convolutional networks of paper B. The distances are "
+        "over all weights that are left, those of the output layer among them. "
+        f"{compared}"
+    )
+
+
+def recipes(tables: Tables) -> _whole_row.Recipes:
+    """Return our rows on MNIST: of b3, and with the output layer not pruned."""
+    names = ("the output layer pruned", "the output layer whole")
+    return _whole_row.recipes(tables, *names, "b14_whole_output")
