@@ -52,11 +52,8 @@ GRID = {
         for seed in range(3 if exponent == 3 else 1)
     ),
     "published": (
-        *(
-            Config("vgg19-imagenet", name, 100, 3.0, seed)
-            for name, count in (("exponential", 5), ("linear", 10))
-            for seed in range(count)
-        ),
+        *(Config("vgg19-imagenet", "exponential", 100, 3.0, seed) for seed in range(5)),
+        *(Config("vgg19-imagenet", "linear", 100, 3.0, seed) for seed in range(10)),
         Config("vgg19-imagenet", "exponential", 100, 2.0),
         *(
             Config("vgg19-imagenet", "linear", iterations, 3.0, seed)
