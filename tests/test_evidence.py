@@ -120,6 +120,40 @@ def test_single_precision() -> None:
     assert f"({len(shares)} initialisations)" in text
 
 
+def test_one_initialisation() -> None:
+    cell = ("linear", 100, 3.0)
+    (printed,) = (
+        float(row["max_prune_size_over_cut_size"])
+        for row in published("fig7_prune_size_ratio")
+        if (
+            row["schedule"],
+            int(row["pruning_iterations"]),
+            float(row["compression_log10"]),
+        )
+        == cell
+    )
+
+    def ratios(name: str, column: str, value: str) -> list[float]:
+        return [
+            float(row["ratio"])
+            for row in ours(name)
+            if row[column] == value
+            and (
+                row["schedule"],
+                int(row["iterations"]),
+                float(row["compression_log10"]),
+            )
+            == cell
+        ]
+
+    (own,) = ratios("a12_authors_weights", "double", "False")
+    others = ratios("a7_schedule", "architecture", "vgg19-imagenet")
+    text = evidence.one_initialisation(TABLES)
+    assert f"its {printed:.3f} of" in text and f"is {own:.3f} when" in text
+    assert f"and {mean(others):.3f} on average from {len(others)} others" in text
+    assert f"deviation {stdev(others):.3f}, at most {max(others):.3f})." in text
+
+
 def test_ties() -> None:
     rows = [
         row

@@ -138,6 +138,21 @@ print(
 )
 
 # %% [markdown]
+# ## One initialisation
+#
+# Figure 7 again from the weights that its script draws, and from others.
+
+# %%
+cell = "schedule == 'linear' and iterations == 100 and compression_log10 == 3"
+theirs = tables["published/fig7_prune_size_ratio"]
+theirs = theirs.rename(columns={"pruning_iterations": "iterations"}).query(cell)
+print("published", theirs["max_prune_size_over_cut_size"].item())
+same = tables["a12_authors_weights"].query(cell)
+print(same[["double", "ratio", "at", "left"]].to_string(index=False))
+others = tables["a7_schedule"].query("architecture == 'vgg19-imagenet'").query(cell)
+print(others["ratio"].describe().round(4).to_string())
+
+# %% [markdown]
 # ## All points, as in the paper
 
 # %%
