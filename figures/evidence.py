@@ -206,13 +206,13 @@ def one_initialisation(tables: Tables) -> str:
     cell = "schedule == 'linear' and iterations == 100 and compression_log10 == 3"
     theirs, own, others = (found.query(cell) for found in rows)
     printed = theirs["max_prune_size_over_cut_size"].item()
-    others = others["ratio"]
+    one, many = own["ratio"].item(), others["ratio"]
     return (
-        "All prune sizes over cut sizes of the last figure are of one initialisation, "
-        f"an unusual one: its {printed:.3f} of the linear schedule to $10^{{3}}$ in 100 "
-        f"iterations is {own['ratio'].item():.3f} when we start from the same weights, and "
-        f"{others.mean():.3f} on average from {len(others)} others (standard deviation "
-        f"{others.std():.3f}, at most {others.max():.3f})."
+        "All prune sizes over cut sizes of the last figure are of one initialisation. "
+        f"Its {printed:.3f} of the linear schedule to $10^{{3}}$ in 100 iterations is "
+        f"{one:.3f} when we start from the same weights, and {many.mean():.3f} on "
+        f"average from {len(many)} others (standard deviation {many.std():.3f}, at "
+        f"most {many.max():.3f})."
     )
 
 
