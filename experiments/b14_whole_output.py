@@ -2,8 +2,8 @@
 
 Paper B does not say how IMP divides a round among LeNet's layers. b3 does what arXiv
 1803.03635 does: a fifth of each layer, a tenth of the output layer. Here each round
-removes a fifth of each layer but the output layer, which stays whole, as it does in the
-convolutional networks of paper B. After ten rounds 11.1 % of the weights remain, 10.7 %
+removes a fifth of each layer but the output layer, which stays whole, as it does there
+in convolutional networks. After ten rounds 11.1 % of the weights remain, 10.7 %
 of those of the pruned layers. The output layer is part of the masks, and thereby of the
 distances. All else is as in b3, but for 2 data orders in the place of 4.
 """

@@ -53,7 +53,7 @@ def draw(tables: Tables, ours: Recipes) -> Figure:
         means, reach = [mean for mean, _ in values], [pm for _, pm in values]
         _points(ax, means, [reach, reach], "authors", 0)
         for number, (name, rows) in enumerate(ours.items(), 1):
-            if len(rows):
+            if measured(rows):
                 found = [estimate(rows, q, unit, kind) for q, kind in PLACES]
                 _points(ax, *bars(found), f"ours, {name}", number)
         ax.set(xlabel=label, xlim=(0, None), ylim=(0.5, 4.5))
@@ -72,7 +72,7 @@ def compared(tables: Tables, ours: Recipes) -> str:
         "Means over initialisations with the 95\\,\\% intervals of Student's $t$, the "
         "authors' means with their smallest and largest sample. "
     )
-    if rows.empty:
+    if not measured(rows):
         return f"{drawn}The rows of {other} are not in the table yet."
     parts = []
     for unit, name in (("L2", "distance"), ("degrees", "angle in degrees")):
@@ -89,12 +89,18 @@ def compared(tables: Tables, ours: Recipes) -> str:
     printed = " / ".join(f"{theirs.accuracy(kind)[0]:.1f}" for kind in KINDS)
     before, after = (meeting(own, theirs) for own in ours.values())
     return (
-        f"{drawn}With {other}, ours against theirs: {'; '.join(parts)}. "
+        f"{drawn}With {other} ({rows['initialisation'].nunique()} initialisations), "
+        f"ours against theirs: {'; '.join(parts)}. "
         f"Of these {len(parts)} intervals {after} meet the authors' range, of those "
         f"with {start} {before}. "
         f"Test accuracy in \\% of IMP's and random subnetworks {accuracies} against "
         f"{printed}."
     )
+
+
+def measured(rows: pd.DataFrame) -> bool:
+    """Return whether there are two initialisations, as an interval needs."""
+    return bool(rows["initialisation"].nunique() > 1)
 
 
 def meeting(rows: pd.DataFrame, theirs: Published) -> int:

@@ -1,7 +1,6 @@
-"""Figure a12 (new): paper A's figure 7 again, from the authors' own first weights."""
+"""Figure a12 (new): cells of paper A's figure 7 from the authors' own first weights."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -43,9 +42,9 @@ def draw(tables: Tables) -> Figure:
     for ax in (linear, every):
         ax.set(xlabel="iterations of the schedule (iterations)", xlim=(-4, 104))
     handles, labels = every.get_legend_handles_labels()
-    more, names = linear.get_legend_handles_labels()
+    cross, name = (found[0] for found in linear.get_legend_handles_labels())
     figure.legend(
-        [*handles, more[0]], [*labels, names[0]], loc="outside upper center", ncols=5
+        [*handles, cross], [*labels, name], loc="outside upper center", ncols=5
     )
     return figure
 
@@ -53,56 +52,54 @@ def draw(tables: Tables) -> Figure:
 def caption(tables: Tables) -> str:
     """Return the caption: with one iteration, with more, and other initialisations."""
     own = _beside(tables, "a12_authors_weights")
-    once = own[own["iterations"] == 1]
-    return (
-        "The largest prune size / cut size of SynFlow (VGG-19 at ImageNet size, "
-        "Figure~\\ref{fig:schedule}) from the authors' own first weights, which their "
-        "script's seed still gives, over the authors' values. With one iteration the "
-        f"two differ by {_power(once['error'].abs().max())} of the ratio at most "
-        f"({len(once)} compressions), in the last digits that are printed: these are "
-        f"their weights.{_iterated(own, _others(tables))}"
-    )
-
-
-def _iterated(own: pd.DataFrame, others: pd.DataFrame) -> str:
-    """Return what is left of the difference at the last cell, and whence it comes."""
-    last = own[own["iterations"] == LAST]
-    cell = last[(last["schedule"] == "linear") & (last["compression_log10"] == 3)]
-    if cell.empty:
-        return ""
-    ratios = others.loc[others["iterations"] == LAST, "ratio"]
-    theirs, double = cell["published"].iloc[0], cell[cell["double"]]
-    single = cell.loc[~cell["double"], "ratio"].item()
-    curve = own[
-        (own["schedule"] == "linear")
-        & ~own["double"]
-        & (own["compression_log10"] == 3)
-        & (own["iterations"] > 1)
-    ]
-    gaps = "; ".join(
-        f"{n} ${100 * error:+.3f}$"
-        for n, error in curve.sort_values("iterations")[["iterations", "error"]].values
-    ).replace(".0 $", " $")
+    once = own.loc[own["iterations"] == 1, "error"].abs()
     text = (
-        f" Rounding is amplified from iteration to iteration: linear to $10^3$, ours "
-        f"over theirs less 1, in \\%, by iterations: {gaps}. At {LAST} theirs is "
-        f"{theirs:.3f} (float32 on a GPU), ours {single:.3f} in float32 on a CPU"
+        "The largest prune size / cut size of SynFlow (VGG-19 at ImageNet size, "
+        f"Figure~\\ref{{fig:schedule}}) in {len(own.drop_duplicates(KEY))} of the "
+        "authors' cells, from their own first weights, which the seed of their script "
+        "still gives. Theirs are float32 on a GPU, ours float32 on a CPU or float64. "
     )
-    if len(double):
-        text += f" and {double['ratio'].item():.3f} in float64"
-    text += (
-        f". The same cell of {len(ratios)} other initialisations (crosses) has "
-        f"{ratios.mean():.3f} with a standard deviation of {ratios.std():.3f}, from "
-        f"{ratios.min():.3f} to {ratios.max():.3f}: what sets the published value "
-        "apart is its initialisation, not the code."
-    )
-    for _, row in last[last["schedule"] == "exponential"].iterrows():
-        precision = "float64" if row["double"] else "float32"
+    if len(once):
         text += (
-            f" Exponential to $10^{{{row['compression_log10']:g}}}$ in {LAST}, "
-            f"{precision}: ours {row['ratio']:.4f}, theirs {row['published']:.4f}."
+            f"With one iteration ours and theirs differ by {_power(once.max())} of the "
+            f"ratio at most ({len(once)} compressions). "
         )
-    return text
+    return text + _linear(own[own["schedule"] == "linear"], _others(tables))
+
+
+def _linear(own: pd.DataFrame, others: pd.DataFrame) -> str:
+    """Return how the linear runs to 10^3 differ, and those of other initialisations."""
+    own = own[(own["compression_log10"] == 3) & (own["iterations"] > 1)]
+    single = own[~own["double"]].sort_values("iterations").set_index("iterations")
+    if single.empty:
+        return ""
+    rest = others.groupby("iterations")["error"]
+    parts = []
+    for count, error in single["error"].abs().items():
+        part = f"{count}: {_power(error)}"
+        if count in rest.groups:
+            part += f" (others {_power(rest.get_group(count).abs().min())})"
+        parts.append(part)
+    text = (
+        "Linear to $10^3$, by how much of the ratio they differ, by iterations (in "
+        "parentheses the least of other initialisations, crosses): "
+        f"{'; '.join(parts)}. "
+    )
+    ratios = others.loc[others["iterations"] == LAST, "ratio"]
+    if LAST not in single.index or len(ratios) < 2:
+        return text
+    ratio, theirs = single["ratio"][LAST], single["published"][LAST]
+    double = own.loc[own["double"] & (own["iterations"] == LAST), "ratio"]
+    twice = f" and {double.item():.4f} in float64" if len(double) else ""
+    share = 100 * abs(ratio - theirs) / abs(ratios.mean() - theirs)
+    return (
+        f"{text}In {LAST} theirs is {theirs:.4f}, ours from the same weights "
+        f"{ratio:.4f} in float32{twice}; from {len(ratios)} other initialisations "
+        f"{ratios.mean():.4f} on average (standard deviation {ratios.std():.4f}, from "
+        f"{ratios.min():.4f} to {ratios.max():.4f}). Of the distance between their "
+        f"value and that average {share:.0f}\\,\\% is left if we start from their "
+        "weights."
+    )
 
 
 def _beside(tables: Tables, name: str) -> pd.DataFrame:
@@ -146,6 +143,6 @@ def _points(ax: Axes, own: pd.DataFrame, *, signed: bool) -> None:
 
 
 def _power(number: float) -> str:
-    """Return a positive number as a multiple of a power of ten, in LaTeX."""
-    exponent = int(np.floor(np.log10(number)))
-    return f"${number / 10.0**exponent:.0f} \\cdot 10^{{{exponent}}}$"
+    """Return a number of one digit as a multiple of a power of ten, in LaTeX."""
+    digit, exponent = f"{number:.0e}".split("e")
+    return f"${digit} \\cdot 10^{{{int(exponent)}}}$"

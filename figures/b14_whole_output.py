@@ -18,8 +18,8 @@ def caption(tables: Tables) -> str:
         "The stabilities of Figure~\\ref{fig:stability} on MNIST when each round of "
         "IMP removes a fifth of every layer's weights, a tenth of the output layer's, "
         "and when it removes a fifth of every hidden layer's and leaves the output "
-        "layer whole, as in the convolutional networks of paper B. The distances are "
-        "over all weights that are left, those of the output layer among them. "
+        "layer whole, as arXiv 1803.03635 does in convolutional networks. Distances "
+        "are over all weights that are left, those of the output layer among them. "
         f"{compared}"
     )
 

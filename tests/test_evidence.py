@@ -149,9 +149,10 @@ def test_one_initialisation() -> None:
     (own,) = ratios("a12_authors_weights", "double", "False")
     others = ratios("a7_schedule", "architecture", "vgg19-imagenet")
     text = evidence.one_initialisation(TABLES)
-    assert f"Its {printed:.3f} of" in text and f"is {own:.3f} when" in text
-    assert f"and {mean(others):.3f} on average from {len(others)} others" in text
-    assert f"deviation {stdev(others):.3f}, at most {max(others):.3f})." in text
+    assert f"{printed:.3f} in theirs, {own:.3f} in ours from the same" in text
+    assert f"and {mean(others):.3f} on average from {len(others)} other" in text
+    away = abs(printed - mean(others)) / stdev(others)
+    assert f"{stdev(others):.3f}): theirs is {away:.1f} standard" in text
 
 
 def test_ties() -> None:

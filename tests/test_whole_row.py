@@ -177,7 +177,15 @@ def test_the_caption_counts_the_intervals_that_meet(
     name = module.__name__.removeprefix("figures.")
     none = module.caption(tables(name, None))
     assert f"The rows of {second} are not in the table yet" in none
+    single = tables(name, 1.0)
+    one = single[name]["initialisation"] == single[name]["initialisation"].iloc[0]
+    single[name] = single[name][one]
+    assert module.caption(single) == none  # an interval needs two
+    drawing = common.Drawing(name, module.draw, module.caption)
+    with drawn(drawing, single) as figure:
+        assert points(figure.axes[0], f"ours, {second}") == []
     text = module.caption(tables(name, 1.0))
+    assert f"With {second} (3 initialisations), ours against theirs" in text
     # intervals are 24.8 % wide to either side, and the authors' values nearer
     assert "Of these 8 intervals 8 meet" in text and f"with {first} 8." in text
     assert r"data order, IMP 20.0 [15.0, 25.0] against $20.7 \pm 0.6$ ($-3$" in text

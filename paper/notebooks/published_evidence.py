@@ -11,10 +11,11 @@
 #
 # The authors of SynFlow (Tanaka et al. 2020, arXiv 2006.05467) published the numbers
 # behind their figures, as did those of paper B. What follows of these two touches no
-# theorem: these are slips in the experiments, found in those numbers, each beside what
-# this package measures. The last points, of paper C, whose results are not available to
-# us as numbers, are from runs of this package. The sentences of the paper's section
-# come from `figures/evidence.py`; here are the tables behind them.
+# theorem: these are slips in the experiments, found in those numbers or in the
+# authors' scripts, each beside what this package measures. The last points, of paper C,
+# whose results are not available to us as numbers, are from runs of this package. The
+# sentences of the paper's section come from `figures/evidence.py`; here are the tables
+# behind them.
 
 # %%
 import pandas as pd
