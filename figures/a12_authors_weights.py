@@ -9,8 +9,8 @@ from figures.common import PAGE, Tables
 
 KEY = ["schedule", "iterations", "compression_log10"]
 LOOKS = {
-    (False, "linear"): ("linear", "C0", "o"),
-    (False, "exponential"): ("exponential", "C1", "s"),
+    (False, "linear"): ("linear, float32", "C0", "o"),
+    (False, "exponential"): ("exponential, float32", "C1", "s"),
     (True, "linear"): ("linear, float64", "C2", "^"),
     (True, "exponential"): ("exponential, float64", "C3", "D"),
 }
@@ -38,7 +38,7 @@ def draw(tables: Tables) -> Figure:
     linear.set(ylabel="ours over the authors', less 1 (%)")
     every.set(yscale="log", ylabel="|ours over the authors', less 1| (%)")
     linear.set_title("linear schedule to $10^3$")
-    every.set_title("all cells, the authors' weights")
+    every.set_title("all cells from the authors' weights")
     for ax in (linear, every):
         ax.set(xlabel="iterations of the schedule (iterations)", xlim=(-4, 104))
     handles, labels = every.get_legend_handles_labels()

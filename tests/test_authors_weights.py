@@ -155,7 +155,7 @@ def test_points_are_relative_errors() -> None:
             line.get_label(): list(line.get_ydata())  # type: ignore[arg-type]
             for line in linear.get_lines()
         }
-    assert points["linear"] == pytest.approx([2e-6, 0.2], rel=1e-3)
+    assert points["linear, float32"] == pytest.approx([2e-6, 0.2], rel=1e-3)
     assert points["other initialisations"] == pytest.approx(
         [100 * (r / THEIRS - 1) for r in OTHERS]
     )
