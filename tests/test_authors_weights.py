@@ -144,6 +144,12 @@ def test_of_what_is_not_computed_nothing_is_said(
     assert "float64;" not in text
 
 
+def test_exponential_cells_are_named() -> None:
+    cell = {**CELL, "schedule": "exponential", "iterations": 100, "ratio": 0.68}
+    text = a12_authors_weights.caption(tables([ONCE, cell], OTHERS))
+    assert "$10^{3}$ in 100, float32: ours 0.6800, theirs 0.6695. " in text
+
+
 def test_points_are_relative_errors() -> None:
     found = tables([ONCE, last(THEIRS * 1.002), DOUBLE], OTHERS)
     drawing = common.Drawing(
