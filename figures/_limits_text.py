@@ -53,6 +53,18 @@ def independent(wide: pd.DataFrame) -> str:
     return ", ".join(f"{title}: {count}" for title, count in counts.items())
 
 
+def exceeded(wide: pd.DataFrame) -> str:
+    """Return in how many trainings all forms exceed a reading of weights that go."""
+    least = wide[list(SHORT)].min(axis=1)
+    counts = {
+        title[:3]: int((least > wide[reading]).sum())
+        for reading, title in READINGS.items()
+        if reading.startswith("one-shot")
+    }
+    numbers = " and ".join(f"{title} in {n}" for title, n in counts.items())
+    return f"{numbers} of {len(wide)} trainings"
+
+
 def minimum(table: pd.DataFrame) -> str:
     """Return how far the trained weights are from a minimum."""
     found = table.drop_duplicates(KEYS).set_index(KEYS)["descent"].dropna()

@@ -64,6 +64,21 @@ def draw(tables: Tables, ours: Recipes) -> Figure:
     return figure
 
 
+def shared(tables: Tables, ours: Recipes, other: str) -> str:
+    """Return the caption where the second recipe shares a round of pruning otherwise.
+
+    Args:
+        tables: all tables.
+        ours: both recipes' rows.
+        other: what a round of the second does, and what else is to be said of it.
+    """
+    return (
+        "The stabilities of Figure~\\ref{fig:stability} on MNIST when each round of "
+        "IMP removes a fifth of every layer's weights, a tenth of the output layer's, "
+        f"and when it {other} {compared(tables, ours)}"
+    )
+
+
 def compared(tables: Tables, ours: Recipes) -> str:
     """Return what is drawn, and each printed number beside the second recipe's."""
     theirs, (start, other) = Published.of(tables), ours

@@ -21,12 +21,12 @@ LAST = 100
 
 def draw(tables: Tables) -> Figure:
     """Return the linear schedule's ratios over the authors', and all cells' errors."""
-    own, others = _beside(tables, "a12_authors_weights"), _others(tables)
+    own, apart = beside(tables, "a12_authors_weights"), others(tables)
     figure, (linear, every) = plt.subplots(1, 2, figsize=(PAGE, 2.6))
     linear.axhline(0, color="0.3", lw=0.6, marker="")
     linear.plot(
-        others["iterations"],
-        100 * others["error"],
+        apart["iterations"],
+        100 * apart["error"],
         color="0.5",
         marker="x",
         ms=3.5,
@@ -51,7 +51,7 @@ def draw(tables: Tables) -> Figure:
 
 def caption(tables: Tables) -> str:
     """Return the caption: with one iteration, with more, and other initialisations."""
-    own = _beside(tables, "a12_authors_weights")
+    own = beside(tables, "a12_authors_weights")
     once = own.loc[own["iterations"] == 1, "error"].abs()
     text = (
         "The largest prune size / cut size of SynFlow (VGG-19 at ImageNet size, "
@@ -70,16 +70,16 @@ def caption(tables: Tables) -> str:
             f"float{64 if row.double else 32}: ours {row.ratio:.4f}, theirs "
             f"{row.published:.4f}. "
         )
-    return text + _linear(own[own["schedule"] == "linear"], _others(tables))
+    return text + _linear(own[own["schedule"] == "linear"], others(tables))
 
 
-def _linear(own: pd.DataFrame, others: pd.DataFrame) -> str:
+def _linear(own: pd.DataFrame, apart: pd.DataFrame) -> str:
     """Return how the linear runs to 10^3 differ, and those of other initialisations."""
     own = own[(own["compression_log10"] == 3) & (own["iterations"] > 1)]
     single = own[~own["double"]].sort_values("iterations").set_index("iterations")
     if single.empty:
         return ""
-    rest = others.groupby("iterations")["error"]
+    rest = apart.groupby("iterations")["error"]
     parts = []
     for count, error in single["error"].abs().items():
         part = f"{count}: {_power(error)}"
@@ -91,7 +91,7 @@ def _linear(own: pd.DataFrame, others: pd.DataFrame) -> str:
         "parentheses the least of other initialisations, crosses): "
         f"{'; '.join(parts)}. "
     )
-    ratios = others.loc[others["iterations"] == LAST, "ratio"]
+    ratios = apart.loc[apart["iterations"] == LAST, "ratio"]
     if LAST not in single.index or len(ratios) < 2:
         return text
     ratio, theirs = single["ratio"][LAST], single["published"][LAST]
@@ -108,7 +108,7 @@ def _linear(own: pd.DataFrame, others: pd.DataFrame) -> str:
     )
 
 
-def _beside(tables: Tables, name: str) -> pd.DataFrame:
+def beside(tables: Tables, name: str) -> pd.DataFrame:
     """Return our rows with the authors' value of the cell, and the relative error."""
     theirs = tables["published/fig7_prune_size_ratio"].rename(
         columns={
@@ -120,9 +120,9 @@ def _beside(tables: Tables, name: str) -> pd.DataFrame:
     return found.assign(error=found["ratio"] / found["published"] - 1)
 
 
-def _others(tables: Tables) -> pd.DataFrame:
+def others(tables: Tables) -> pd.DataFrame:
     """Return the linear cells of other initialisations to a compression of 10^3."""
-    rows = _beside(tables, "a7_schedule")
+    rows = beside(tables, "a7_schedule")
     return rows[
         (rows["architecture"] == "vgg19-imagenet")
         & (rows["schedule"] == "linear")

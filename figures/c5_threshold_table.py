@@ -152,9 +152,10 @@ def caption(tables: Tables) -> str:
         "how much nearer to a reading the exact forms are than the paper's, with the "
         "95\\,\\% interval of Student's $t$ over networks "
         f"({_text.independent(wide)}), the predictions without their own intervals; "
-        "below a reading that all forms exceed, as (a) and (d), it is the difference "
-        "of the forms. Below right: checkpoints, open with the $\\varepsilon$ of then, "
-        "filled with the last one, bars the predictions' intervals. "
+        f"where all forms exceed a reading, as {_text.exceeded(wide)}, it is the "
+        "difference of the forms. Below right: checkpoints, open with the "
+        "$\\varepsilon$ of then, filled with the last one, bars the predictions' "
+        "intervals. "
         f"{_text.checkpoint(table)} {_text.sensitivity(table)} "
         "The authors' table is not available to us as numbers."
     )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from figures import (
     _limit_evidence,
+    a12_authors_weights,
     b11_keras_adam,
     b12_fewer_steps,
     b13_global_pruning,
@@ -197,16 +198,12 @@ def single_precision(tables: Tables) -> str:
 def one_initialisation(tables: Tables) -> str:
     """Return how far the one initialisation of figure 7 is from others."""
     rows = [
-        tables["published/fig7_prune_size_ratio"].rename(
-            columns={"pruning_iterations": "iterations"}
-        ),
-        tables["a12_authors_weights"].query("not double"),
-        tables["a7_schedule"].query("architecture == 'vgg19-imagenet'"),
+        a12_authors_weights.beside(tables, "a12_authors_weights").query("not double"),
+        a12_authors_weights.others(tables),
     ]
     cell = "schedule == 'linear' and iterations == 100 and compression_log10 == 3"
-    theirs, own, others = (found.query(cell) for found in rows)
-    printed = theirs["max_prune_size_over_cut_size"].item()
-    many = others["ratio"]
+    own, others = (found.query(cell) for found in rows)
+    printed, many = others["published"].iloc[0], others["ratio"]
     same = (
         f", {own['ratio'].item():.3f} in ours from the same weights" if len(own) else ""
     )

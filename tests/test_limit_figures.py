@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from figures import c4_predicted_threshold, common, limit_tables
+from figures import _limits_text, c4_predicted_threshold, common, limit_tables
 from figures._limits import Interval, limits, nearer, power, settings, strength
 
 BLANK = float("nan")
@@ -187,3 +187,10 @@ def test_the_line_of_figure_c4_is_at_the_last_epsilon() -> None:
     ]
     plt.close(figure)
     assert len(drawn) == 4 and set(drawn) <= expected
+
+
+def test_a_reading_counts_as_exceeded_where_all_forms_exceed_it() -> None:
+    wide = limits(measured())  # forms from 60, loss 18, accuracy 50
+    assert _limits_text.exceeded(wide) == "(a) in 2 and (d) in 2 of 2 trainings"
+    wide["one-shot loss"] = [61.0, 61.0]  # the paper's form is at 60 and 62
+    assert _limits_text.exceeded(wide) == "(a) in 1 and (d) in 2 of 2 trainings"
