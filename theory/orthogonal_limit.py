@@ -7,6 +7,9 @@ random subspace of the hyperplane v^perp, of dimension D - 1, and meets S if
 
     |K| + delta > D - 1,  that is, |P| < 1 + delta,  delta that of C cut by v^perp.
 
+The limit is the largest |P| <= 1 + delta, as a whole number that is reached counts in
+all limits: 1 even where S misses the hyperplane, and nothing can go.
+
 With u = v / |v|, X = 1 + s A, and the notation of `theory.exact_limit`,
 
     sum v_i^2 (R^2 - r_i^2) / (r_i^2 + s1) = 0,

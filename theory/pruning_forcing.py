@@ -5,13 +5,13 @@ inputs that the mask keeps, P the others, theta_t the dense run, p_t = theta_t o
 e_t the difference, on K, of the dense run and of the subnetwork's with the same
 batches.
 
-1. **Forcing.** With w_t the difference of the velocities and H' = H_KK + lambda I,
+1. **Forcing.** With w_t the difference of the velocities and H' = H_t,KK + lambda I,
 
-       w+ = mu w + H' e + H_KP p_t,    e+ = e - eta w+,    e = w = 0 at k.
+       w+ = mu w + H' e + H_t,KP p_t,    e+ = e - eta w+,    e = w = 0 at k.
 
    Proof: subtract the two steps; the targets cancel. So e_T is linear in the pruned
    weights p_t, as they move through the dense training, and in nothing else. No
-   correlation between K and P (H_KP = 0): d = 0, whatever is pruned.
+   correlation between K and P in any batch (H_t,KP = 0): d = 0, whatever is pruned.
 
 2. **Later rewinding.** Let w = W_k fit every sample, and each step be plain descent on
    the same batch: the dense run stands still, and after n = T - k steps
