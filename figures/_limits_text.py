@@ -99,39 +99,35 @@ def sensitivity(table: pd.DataFrame) -> str:
     rows = shares(table[table["stage"] == "final"])
     rows = rows.assign(reading=rows["reading"].str.removesuffix(", last"))
     usual = (rows["matrix"] == "hessian") & (rows["treatment"] == "positive")
-    names = ("paper", "orthogonal", "re-optimised", "one-shot loss")
-    parts = []
-    for factor in (0.25, 4.0):
-        moved = (
-            f"{SHORT.get(name, name)} "
-            f"{_change(rows[usual | rows['matrix'].isna()], name, factor):+.1f}"
-            for name in names
+    names = ["paper", "orthogonal", "re-optimised", "one-shot loss"]
+    plain, here = usual | rows["matrix"].isna(), rows["factor"] == 1
+    parts = [
+        _changes(
+            f"$\\varepsilon\\times{factor:g}$",
+            rows[plain & (rows["factor"] == factor)],
+            rows[plain & here],
+            names,
         )
-        parts.append(f"$\\varepsilon\\times{factor:g}$ {', '.join(moved)}")
-    here = rows["factor"] == 1
+        for factor in (0.25, 4.0)
+    ]
     for title, other in (
         ("$|\\mu|$ in place of $\\max(\\mu, 0)$", rows["treatment"] == "absolute"),
         ("Gauss-Newton", rows["matrix"] == "gauss-newton"),
     ):
         if other.any():
-            moved = (
-                f"{SHORT.get(name, name)} "
-                f"{_gap(rows[here & other], rows[here & usual], name):+.1f}"
-                for name in names[:3]
-            )
-            parts.append(f"{title} {', '.join(moved)}")
+            pair = rows[here & other], rows[here & usual]
+            parts.append(_changes(title, *pair, names[:3]))
     return f"Changes in points: {'; '.join(parts)}."
 
 
-def _change(rows: pd.DataFrame, name: str, factor: float) -> float:
-    own = rows[rows["reading"] == name]
-    return _gap(own[own["factor"] == factor], own[own["factor"] == 1], name)
-
-
-def _gap(other: pd.DataFrame, usual: pd.DataFrame, name: str) -> float:
-    """Return the mean difference over the networks that have both."""
+def _changes(
+    title: str, other: pd.DataFrame, usual: pd.DataFrame, names: list[str]
+) -> str:
+    """Return the mean differences over the trainings that have all names in both."""
     left, right = (
-        rows[rows["reading"] == name].set_index(KEYS)["share"]
+        rows.pivot_table(index=KEYS, columns="reading", values="share")[names]
         for rows in (other, usual)
     )
-    return float((left - right).dropna().mean())
+    gaps = (left - right).dropna()
+    moved = ", ".join(f"{SHORT.get(n, n)} {gaps[n].mean():+.1f}" for n in names)
+    return f"{title} {moved} ({len(gaps)} trainings)"

@@ -106,7 +106,7 @@ def intervals(table: pd.DataFrame) -> str:
         off / (rows["high"] - rows["value"]), -off / (rows["value"] - rows["low"])
     )
     return (
-        "Our 95\\,\\% interval is conservative: it holds the truth in "
+        "With 4 probes our 95\\,\\% interval is conservative: it holds the truth in "
         f"{_held(rows).sum()} of {len(rows)} new runs, where its mean width is "
         f"{_percents(width)} of the limit, half of which is "
         f"{', '.join(f'{ratio[state]:.0f}' for state in STATES)} times the mean error "

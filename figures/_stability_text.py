@@ -38,31 +38,33 @@ def noise_floors(table: pd.DataFrame, precisions: Mapping[bool, str]) -> str:
     """Return LeNet's largest noise floors in each precision, and what is near them.
 
     A mean below twice the floor says little of the data order: the two make the
-    distance together (ours).
+    distance or angle together (ours).
     """
     parts, near = [], []
     lenet = table[table["case"].isin(CASES)]
     for (case, double), rows in lenet.groupby(["case", "double"]):
         title = f"{CASES[str(case)]} in {precisions[bool(double)]}"
         floors = {
-            (quantity, kind): max(
+            (quantity, unit, kind): max(
                 value
-                for found in networks(rows, f"{quantity} floor", "L2", kind)
+                for found in networks(rows, f"{quantity} floor", unit, kind)
                 for value in found
             )
             for quantity in QUANTITIES
+            for unit in UNITS
             for kind in KINDS
         }
         texts = (
-            scientific(max(floors[quantity, kind] for kind in KINDS))
+            scientific(max(floors[quantity, "L2", kind] for kind in KINDS))
             for quantity in QUANTITIES
         )
         parts.append(f"{title} {' / '.join(texts)}")
-        for (quantity, kind), floor in floors.items():
-            mean = estimate(rows, quantity, "L2", kind).mean
+        for (quantity, unit, kind), floor in floors.items():
+            mean = estimate(rows, quantity, unit, kind).mean
             if mean < 2 * floor:
+                name = {"L2": "distance", "degrees": "angle"}[unit]
                 near.append(
-                    f"{quantity}, {KINDS[kind][0]} of {title} ({mean:.1f} and "
+                    f"{quantity}, {KINDS[kind][0]} of {title} ({name} {mean:.1f} and "
                     f"{floor:.1f})"
                 )
     close = (

@@ -42,11 +42,15 @@ def draw(tables: Tables) -> Figure:
         _band(drift, rows, "drift", *style)
     decayed = shown[shown["decay"] > 0].groupby("time")["expected"].first()
     ratio.plot(decayed, color="0.2", lw=0, marker="|", ms=4, label=r"$e^{-2\lambda t}$")
-    ratio.set(xlabel="time (rate x steps)", ylabel=r"$|Q(t)| / |Q(0)|$ (1)")
+    ratio.set(
+        xlabel=r"time (step size $\times$ steps)", ylabel=r"$|Q(t)| / |Q(0)|$ (1)"
+    )
     ratio.set_ylim(0.5, 1.05)
-    drift.set(xlabel="time (rate x steps)", ylabel="drift (share of the norms)")
+    drift.set(
+        xlabel=r"time (step size $\times$ steps)", ylabel="drift (share of the norms)"
+    )
     drift.set_yscale("log")
-    drift.set_ylim(bottom=1e-6)
+    drift.set_ylim(bottom=3e-7)
     drift.minorticks_off()
     for axes, place in (
         (steps, "lower right"),
@@ -55,6 +59,9 @@ def draw(tables: Tables) -> Figure:
         (drift, "lower right"),
     ):
         axes.legend(loc=place, ncols=2 if axes in (steps, drift) else 1)
+    titles = ("descent", "the flow, solved", "descent, what is left", "descent, drift")
+    for axes, title in zip((steps, solver, ratio, drift), titles, strict=True):
+        axes.set_title(title)
     return figure
 
 

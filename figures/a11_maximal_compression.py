@@ -130,14 +130,14 @@ def _summary(rows: pd.DataFrame, kind: str, iterations: int) -> str:
         f"{name}, float{64 if rows['double'].all() else 32}: {_range(last['left'])} "
         f"weights, one in each layer, on a path in {whole} of {len(last)} "
         f"initialisations{taken}; largest ratio {_range(ratio, 4)}; the proof checker "
-        f"accepts {len(last) - len(broken)}"
+        f"accepts {len(last) - len(broken) or 'none'}"
     )
     if broken.empty:
         return f"{text}. "
     unsafe = (rows["ratio"] >= 1).groupby(rows["seed"]).sum()[broken.index]
     lines = " and ".join(f"``{line}''" for line in sorted(set(broken["failed_line"])))
     return (
-        f"{text}, the others break the premise {lines}, first at iteration "
+        f"{text}; {len(broken)} break the premise {lines}, first at iteration "
         f"{_range(broken['failed_step'])} and in {_range(unsafe)} iterations. "
     )
 
@@ -149,7 +149,8 @@ def _disagreement(rows: pd.DataFrame) -> str:
     first = rows[rows["differing"] > 0].groupby("seed")["iteration"].min()
     return (
         "Right: the same weights pruned in float32 and in float64 to $10^2$ in 100 "
-        "iterations, one line for each initialisation: the masks first differ at "
+        f"iterations, one line for each of {len(last)} initialisations: the masks "
+        "first differ at "
         f"iteration {_range(first)}, and in the end {_range(share, 1)}\\,\\% of the "
         "weights kept in float32 are not kept in float64."
     )

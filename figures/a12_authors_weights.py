@@ -65,12 +65,23 @@ def caption(tables: Tables) -> str:
             f"ratio at most ({len(once)} compressions). "
         )
     for row in own[own["schedule"] == "exponential"].itertuples():
+        exponent = float(str(row.compression_log10))
         text += (
-            f"Exponential to $10^{{{row.compression_log10:g}}}$ in {row.iterations}, "
+            f"Exponential to $10^{{{exponent:g}}}$ in {row.iterations}, "
             f"float{64 if row.double else 32}: ours {row.ratio:.4f}, theirs "
-            f"{row.published:.4f}. "
+            f"{row.published:.4f}{_nearest(tables, exponent)}. "
         )
     return text + _linear(own[own["schedule"] == "linear"], others(tables))
+
+
+def _nearest(tables: Tables, exponent: float) -> str:
+    """Return how near other initialisations come to an exponential cell."""
+    rows = others(tables, "exponential", exponent)
+    rows = rows[rows["iterations"] == LAST]
+    if rows.empty:
+        return ""
+    near = float(rows["ratio"].to_numpy()[rows["error"].abs().argmin()])
+    return f" (the nearest of other initialisations, {len(rows)}: {near:.4f})"
 
 
 def _linear(own: pd.DataFrame, apart: pd.DataFrame) -> str:
@@ -120,13 +131,15 @@ def beside(tables: Tables, name: str) -> pd.DataFrame:
     return found.assign(error=found["ratio"] / found["published"] - 1)
 
 
-def others(tables: Tables) -> pd.DataFrame:
-    """Return the linear cells of other initialisations to a compression of 10^3."""
+def others(
+    tables: Tables, schedule: str = "linear", exponent: float = 3.0
+) -> pd.DataFrame:
+    """Return a schedule's cells of other initialisations to 10^exponent."""
     rows = beside(tables, "a7_schedule")
     return rows[
         (rows["architecture"] == "vgg19-imagenet")
-        & (rows["schedule"] == "linear")
-        & (rows["compression_log10"] == 3)
+        & (rows["schedule"] == schedule)
+        & (rows["compression_log10"] == exponent)
     ]
 
 

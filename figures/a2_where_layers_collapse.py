@@ -82,7 +82,8 @@ def caption(tables: Tables) -> str:
         "Where pruning empties the layers of VGG-19 at ImageNet size "
         f"({total / 1e6:.1f} million weights, at initialisation; claim "
         r"\ref{one-shot-collapse}). Above: fraction of each layer left at compression "
-        "$4^n$, first initialisation, dashed once a layer is empty; circles are the "
+        "$4^n$ (0 has a place of its own), first initialisation, dashed once a layer "
+        "is empty; circles are the "
         "authors' values. Below: the compression at which a layer empties, exact from "
         "ranks for ours (crosses, "
         f"initialisations: {random['seed'].nunique()}), the first power of 2 for "
@@ -92,7 +93,8 @@ def caption(tables: Tables) -> str:
         f"probability {odds[11]:.2f} at $2^{{11}}$, {odds[12]:.2f} at $2^{{12}}$ and "
         f"{odds[13]:.2f} at $2^{{13}}$. Magnitude: the linear layers have the smallest "
         "standard deviation, and of them the smallest layer the lowest maximum; "
-        f"predicted {middle:.0f} ({low:.0f} to {high:.0f}); both implementations draw "
+        f"predicted $2^{{{np.log2(middle):.2f}}}$ ($2^{{{np.log2(low):.2f}}}$ to "
+        f"$2^{{{np.log2(high):.2f}}}$); both implementations draw "
         "weights alike. SNIP and GraSP see "
         f"{ours['samples'].max():.0f} generated Gaussian images, the authors' 10 of "
         "each ImageNet class, whose part in the differences is not tested; their GraSP "
@@ -134,17 +136,17 @@ def _synflow(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
     rows = ours[ours["score"] == "synflow"]
     runs = rows.groupby(["seed", "exponent"])["remaining"]
     empty = int((runs.min() == 0).sum())
-    targets = sorted(rows["exponent"].unique())
-    left = int(runs.sum().xs(targets[-1], level="exponent").iloc[0])
+    targets = rows.groupby("exponent")["seed"].nunique()
+    left = int(runs.sum().xs(targets.index[-1], level="exponent").iloc[0])
     sizes = rows.drop_duplicates("layer")["size"]
     their = theirs[theirs["method"] == "synflow"]
     counts = their.groupby("compression_log2")["weights_remaining"]
     first = int(counts.min()[counts.min() == 0].index.min())
-    listed = ", ".join(f"2^{{{exponent}}}" for exponent in targets)
+    listed = ", ".join(f"$2^{{{at}}}$ ({count})" for at, count in targets.items())
     return (
-        f"SynFlow (initialisations: {rows['seed'].nunique()}) empties a layer in "
-        f"{empty} of {len(runs)} runs, to ${listed}$, and was tried at no other "
-        f"compression; at the last {left} weights are left for {len(sizes)} layers. "
+        f"SynFlow empties a layer in {empty} of {len(runs)} runs, to {listed}, in "
+        "parentheses the initialisations, and was tried at no other compression; at "
+        f"the last {left} weights are left for {len(sizes)} layers. "
         f"Theirs empties one at $2^{{{first}}}$ first, "
         f"where {int(counts.sum()[first])} are: more than "
         f"$N / L = 10^{{{np.log10(sizes.sum() / len(sizes)):.3f}}}$, where any method "
@@ -179,9 +181,10 @@ def _empties(ax: Axes, rows: pd.DataFrame, theirs: pd.DataFrame) -> None:
         low, middle, high = (total / row[f"expected{e}"] for e in ("_high", "", "_low"))
         ax.axhspan(low, high, color="C0", alpha=0.2, lw=0)
         ax.axhline(middle, color="C0", lw=0.7, marker="")
-    exact = rows[rows["rank"].notna()].drop_duplicates(["seed", "layer"])
-    # the first compression WITHOUT the layer keeps rank - 1 weights, at least 1
-    at = total / np.maximum(exact["rank"] - 1, 1)
+    exact = rows[rows["rank"] > 1].drop_duplicates(["seed", "layer"])
+    # the first compression WITHOUT the layer keeps rank - 1 weights; that of the very
+    # best weight never empties
+    at = total / (exact["rank"] - 1)
     ax.plot(exact["layer"], at, ls="", marker="x", ms=2.5, color="C0")
     empty = theirs[theirs["weights_remaining"] == 0]
     first = empty.groupby("layer")["compression_log2"].min()

@@ -3,7 +3,6 @@
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -21,6 +20,8 @@ TITLES = {
 LAST = "features_34"
 """The last convolution of VGG-19: a linear layer reads it."""
 SIGNED = ("grasp", "saliency")
+ENDS = {True: (-30.0, 30.0), False: (1e-3, 30.0)}
+"""Of the axes, by whether a score has both signs."""
 AUTHORS: dict[str, Any] = {
     "marker": "o",
     "facecolors": "none",
@@ -43,7 +44,7 @@ def draw(tables: Tables) -> Figure:
         large, small = axes[:, column]
         large.set_title(title)
         if score in set(theirs["method"]):
-            drawn = theirs[theirs["method"] == score].iloc[::12]
+            drawn = _sample(theirs, score)
             _scatter(large, drawn, label="VGG-19, published", s=9, **AUTHORS)
         _scatter(
             large,
@@ -64,8 +65,8 @@ def draw(tables: Tables) -> Figure:
             _scale(ax, signed=score in SIGNED)
     for ax, network in zip(axes[:, 0], ("VGG-19", "small VGG"), strict=True):
         ax.text(0.05, 0.92, network, transform=ax.transAxes)
-    figure.supxlabel("score into the unit (mean of its absolute value)", fontsize=7)
-    figure.supylabel("score out of the unit (same unit)", fontsize=7)
+    figure.supxlabel("score into the hidden unit / mean |score in| (1)", fontsize=7)
+    figure.supylabel("score out of it / mean |score in| (1)", fontsize=7)
     handles, labels = axes[0, 2].get_legend_handles_labels()
     more, names = axes[1, 0].get_legend_handles_labels()
     figure.legend(
@@ -92,9 +93,10 @@ def caption(tables: Tables) -> str:
         "Score into against score out of hidden units (theorem "
         r"\ref{neuron-conservation}); the line is equality. Above: VGG-19 at "
         f"initialisation, {synflow['units'].iloc[0]} hidden units, one initialisation, "
-        "4 generated Gaussian images for SNIP, GraSP and saliency; open circles are "
-        "every twelfth of the authors' points (ImageNet); drawn are channels that a "
-        "convolution reads. "
+        "4 generated Gaussian images for SNIP, GraSP and saliency; drawn are "
+        f"{len(_vgg19(ours, 'synflow'))} channels that a convolution reads, open "
+        f"circles {len(_sample(tables['published/fig3_neuron_scores'], 'synflow'))} of "
+        "the authors' (ImageNet). "
         "SynFlow's largest defect over all hidden units, "
         "relative to the sum of absolute terms, is "
         f"{scientific(double)} in float64 and {scientific(single)} in float32, where "
@@ -112,9 +114,34 @@ def caption(tables: Tables) -> str:
         f"{worst['grasp']:.2f} (GraSP, whose terms have both signs; relative to the "
         f"two sums themselves it is up to {_gap(digits, 'grasp'):.2f}, magnitude "
         f"{_gap(digits, 'magnitude'):.2f}, SNIP {_gap(digits, 'snip'):.2f}). Axes are "
-        "logarithmic, linear within 0.03 of 0 for signed scores; units outside the "
-        "axes are not drawn."
+        "logarithmic, linear within 0.03 of 0 for signed scores. Units outside the "
+        f"axes, as those with a score of 0, are not drawn: {_hidden(tables)}."
     )
+
+
+def _hidden(tables: Tables) -> str:
+    """Return how many units of each panel are outside its axes."""
+    ours, theirs = (
+        tables["a3_neuron_conservation"],
+        tables["published/fig3_neuron_scores"],
+    )
+    parts = []
+    for score in TITLES:
+        states = {name: _digits(ours, score, n) for n, (name, *_) in STATES.items()}
+        shown = {"VGG-19": _vgg19(ours, score), "authors": _sample(theirs, score)}
+        for name, rows in (shown | states).items():
+            low, high = ENDS[score in SIGNED]
+            scores = _scaled(rows)
+            inside = ((scores >= low) & (scores <= high)).all(axis=1)
+            if not inside.all():
+                title = "SNIP" if score == "snip" else score
+                parts.append(f"{title}, {name} {(~inside).sum()} of {len(rows)}")
+    return "; ".join(parts) or "none"
+
+
+def _sample(theirs: pd.DataFrame, score: str) -> pd.DataFrame:
+    """Return every twelfth of the authors' points that the table keeps."""
+    return theirs[theirs["method"] == score].iloc[::12]
 
 
 def _vgg19(ours: pd.DataFrame, score: str) -> pd.DataFrame:
@@ -138,14 +165,17 @@ def _gap(rows: pd.DataFrame, score: str) -> float:
 
 def _scatter(ax: Axes, rows: pd.DataFrame, **style: Any) -> None:
     """Scatter the scores in units of the mean |score into a unit|."""
-    into, out = rows["score_in"].to_numpy(), rows["score_out"].to_numpy()
-    unit = np.abs(into).mean()
-    ax.scatter(into / unit, out / unit, **style)
+    ax.scatter(*_scaled(rows).to_numpy().T, **style)
+
+
+def _scaled(rows: pd.DataFrame) -> pd.DataFrame:
+    scores = rows[["score_in", "score_out"]]
+    return scores / scores["score_in"].abs().mean()
 
 
 def _scale(ax: Axes, *, signed: bool) -> None:
     """Draw the line of equality over logarithmic axes (linear near 0 if signed)."""
-    low, high = (-30.0, 30.0) if signed else (1e-3, 30.0)
+    low, high = ENDS[signed]
     for axis in (ax.set_xscale, ax.set_yscale):
         if signed:
             axis("symlog", linthresh=0.03)

@@ -46,7 +46,7 @@ def draw(tables: Tables) -> Figure:
             _scale(ax, ends)
     for ax, network in zip(axes[:, 0], ("VGG-19", "small VGG"), strict=True):
         ax.text(0.05, 0.92, network, transform=ax.transAxes)
-    figure.supylabel("mean score of the layer ($C$ of its network)", fontsize=7)
+    figure.supylabel("|mean score of the layer| ($C$ of its network)", fontsize=7)
     figure.supxlabel("1 / layer size (1 / parameters)", fontsize=7)
     handles, labels = axes[0, -1].get_legend_handles_labels()
     more, names = axes[1, 0].get_legend_handles_labels()
@@ -74,9 +74,9 @@ def caption(tables: Tables) -> str:
     biased = ours[(ours["images"] == "digits") & ours["bias"]]
     saliency = biased[biased["score"] == "saliency"]["spread"].abs()
     return (
-        r"Mean score of a layer against the inverse of its size (corollary "
-        r"\ref{layer-size-scaling}), in units of $C$, the geometric mean of the "
-        "layers' totals; the line is $C / N_l$. Points are means over 3 "
+        r"Absolute value of a layer's mean score against the inverse of its size "
+        r"(corollary \ref{layer-size-scaling}), in units of $C$, the geometric mean of "
+        "the layers' totals; the line is $C / N_l$. Points are means over 3 "
         "initialisations, bars their smallest and largest value. Above: VGG-19 at "
         "initialisation, 4 generated Gaussian images for SNIP, GraSP and saliency, "
         "open circles the authors' points (ImageNet). SynFlow's layer totals spread by "
@@ -85,7 +85,8 @@ def caption(tables: Tables) -> str:
         "where the authors' spread by "
         f"{scientific((totals.max() - totals.min()) / totals.mean())}; our total is "
         f"{scientific(flows.mean())} (standard deviation {scientific(flows.std())}), "
-        f"theirs {scientific(totals.mean())}. Slopes of VGG-19 with bootstrap 95\\,\\% "
+        f"theirs {scientific(totals.mean())}. Slopes of the logarithms, VGG-19, "
+        "with bootstrap 95\\,\\% "
         f"intervals over layers, first initialisation: {_slopes(ours)}. "
         f"{_farthest(ours, _published(tables))} GraSP's layer "
         f"totals $\\theta^T Hg$ are {_signs(ours)}. Below: a small VGG on batches of "

@@ -17,8 +17,8 @@ def draw(tables: Tables) -> Figure:
     """Return accuracy after and before the last training: rewound, not, authors'."""
     ours, theirs = _ours(tables), _theirs(tables)
     columns = (
-        ("VGG5, digits, rewound (ours)", ours[ours["rewind"]], False),
-        ("VGG5, digits, not rewound (ours)", ours[~ours["rewind"]], False),
+        ("narrow VGG5, digits, rewound (ours)", ours[ours["rewind"]], False),
+        ("narrow VGG5, digits, not rewound (ours)", ours[~ours["rewind"]], False),
         ("VGG-11, CIFAR-10, not rewound (authors)", theirs, True),
     )
     figure, axes = plt.subplots(

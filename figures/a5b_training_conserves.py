@@ -16,6 +16,7 @@ RUNS = {
     ("xavier", True, 0.0): ("Xavier, biases", "C4", "v"),
     ("xavier", True, 0.02): ("Xavier, biases, decay", "C1", "s"),
     ("default", False, 0.0): ("Kaiming", "C2", "^"),
+    ("default", True, 0.0): ("Kaiming, biases", "C6", "P"),
     ("default", True, 0.02): ("Kaiming, biases, decay", "C3", "D"),
 }
 THEIRS = {"xavier": ("Xavier, published", "o"), "default": ("Kaiming, published", "s")}
@@ -67,6 +68,7 @@ def caption(tables: Tables) -> str:
     ours = ours[ours["architecture"] == "small-vgg-digits"]
     ends = ours[(ours["epoch"] == ours["epoch"].max()) & (ours["layer"] == 1)]
     free = ends[~ends["bias"] & (ends["weight_decay"] == 0)]
+    biased = ends[ends["bias"] & (ends["weight_decay"] == 0)]
     decay = ends[ends["weight_decay"] > 0]
     parts = []
     for name, kind in (("xavier", "Xavier"), ("default", "Kaiming")):
@@ -85,13 +87,14 @@ def caption(tables: Tables) -> str:
         f"momentum {free['momentum'].iloc[0]:g}, {free['epoch'].iloc[0]} epochs; open "
         "symbols are the authors' runs (VGG-19 on CIFAR-10, biases, decay; the paper "
         "draws Xavier's only). Above: "
-        "mean squares, colour is the epoch; the line has slope 1. The fitted slope "
+        "mean squares, colour is the epoch; the line has slope 1, through the middle "
+        "of the data. The fitted slope "
         f"after training, without biases and decay, is {'; '.join(parts)}: the line is "
         "approached from Xavier's small first layers, not reached. Below, left and "
-        "middle: what the flow does conserve is the total of the CHANGE, and without "
-        f"decay its slope is {_span(free['change_slope'], 3)} ($R^2 \\geq "
-        f"{np.floor(free['change_r_squared'].min() * 1e4) / 1e4:.4f}$); with decay "
-        f"{_span(decay['change_slope'], 2)}, the authors' "
+        "middle: what the flow does conserve is the total of the CHANGE, whose slope "
+        f"without biases and decay is {_change(free)}, with biases {_change(biased)}, "
+        f"with biases and decay ($\\lambda = {decay['weight_decay'].iloc[0]:g}$) "
+        f"{_change(decay)}, the authors' "
         f"${stored[0]:.2f}$ and ${stored[1]:.2f}$. Right: decay shrinks the "
         "differences between the layers' totals (least-squares factor) as "
         r"$e^{-2\lambda t}$: "
@@ -100,6 +103,12 @@ def caption(tables: Tables) -> str:
         f"${_decayed(100):.3f}$ with their schedule and "
         r"$\lambda = 10^{-3}$ (inferred from their first epochs)."
     )
+
+
+def _change(rows: pd.DataFrame) -> str:
+    """Return the slopes of the change, and the least R^2 of the fits."""
+    least = np.floor(rows["change_r_squared"].min() * 1e4) / 1e4
+    return f"{_span(rows['change_slope'], 3)} ($R^2 \\geq {least:.4f}$)"
 
 
 def _ours(ours: pd.DataFrame, change: Axes, slope: Axes, kept: Axes) -> None:

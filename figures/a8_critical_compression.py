@@ -77,9 +77,9 @@ def caption(tables: Tables) -> str:
         "prediction takes a score for $|\\theta|$ times a constant of the layer; "
         f"measured over predicted is {low['synflow']:.2f} to {high['synflow']:.2f}, "
         "most where the border of small feature maps spreads the constant. The other "
-        "scores, which see data, have no prediction. Right: all scores, in grey the "
-        "ceilings and the compression of equal scores in each layer, in chains the "
-        "least that conserved scores allow; one-shot SynFlow is "
+        "scores, which see data, have no prediction. Right: all scores; grey lines are "
+        "the ceilings, and what equal scores in each layer give, which is the least "
+        "that conserved scores allow in a chain; one-shot SynFlow is "
         f"at least at {slack_factor:.2f} times that. SNIP and Taylor-FO "
         f"($|S|$ and $S^2$) rank alike: {_equal(single)}. Large open symbols: "
         f"iterated in {rows['steps'].max()} exponential steps, by bisection "
@@ -109,8 +109,9 @@ def _iterated(rows: pd.DataFrame) -> str:
 def _violations(rows: pd.DataFrame) -> str:
     searched = rows[rows["steps"] > 1]
     return (
-        f"{int(searched['violations'].sum())} of {int(searched['probes'].sum())} "
-        "counts tried contradict a single boundary"
+        f"of {int(searched['probes'].sum())} counts tried "
+        f"{int(searched['violations'].sum())} contradict a single boundary between "
+        "counts that collapse and larger ones that do not"
     )
 
 
@@ -119,7 +120,9 @@ def _residual(runs: pd.DataFrame) -> str:
         return "no residual network was run"
     names = " and ".join(_name(n) for n in runs["architecture"].unique())
     return (
-        f"in {names} a layer may empty long before, which disconnects nothing, and it "
+        f"in {names} a layer empties long before, at $\\rho_\\mathrm{{cr}}$ of "
+        f"{runs['measured'].min():.1f} to {runs['measured'].max():.0f} (not drawn), "
+        "which disconnects nothing, and it "
         f"ends on a path of {int(runs['left'].min())} to {int(runs['left'].max())} "
         f"weights, the shortest having {int(runs['shortest'].min())} (open stars)"
     )
@@ -207,7 +210,7 @@ def _overview(ax: Axes, rows: pd.DataFrame) -> None:
         (safe[~chain], "safe SynFlow, last path", "none"),
     ):
         ax.plot(
-            place[part.index],
+            place[part.index] + 0.38,
             part["path_compression"],
             label=label,
             markerfacecolor=face,

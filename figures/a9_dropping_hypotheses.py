@@ -69,7 +69,7 @@ def caption(tables: Tables) -> str:
         "With so few weights 100 steps remove one at a time, so that they drop nothing "
         "there. Signed saliency fails there only where the outputs do not sum to more "
         "than 0. "
-        "Layer by layer no layer empties first, whatever the score, but the path is "
+        "Layer by layer (magnitude) no layer empties first, but the path is "
         f"kept in only {_share(chains, 'local', 'no path')}. "
         f"{_revived(revived)} Right: a convnet of 4 layers at initialisation, "
         f"{convnets['seed'].nunique()} seeds, markers their mean, bars their smallest "
@@ -141,4 +141,4 @@ def _range(table: pd.DataFrame, pruning: str) -> str:
 def _revived(count: int) -> str:
     if count:
         return f"In {count} cases a run to fewer weights does not fail again."
-    return "No schedule that failed at a count succeeded at a smaller one."
+    return "Here no schedule that failed at a count succeeded at a smaller one."

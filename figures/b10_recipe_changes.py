@@ -90,7 +90,9 @@ def caption(tables: Tables) -> str:
         "differs from the recipe of Figure~\\ref{fig:stability}: distance over, and "
         "angle minus, that of the unchanged recipe with the same first weights, masks "
         "and data orders after the same number of steps (after 50,000 where the "
-        "unchanged recipe was stopped earlier). Means over "
+        "unchanged recipe was stopped earlier). Changes: the rate or epsilon of Adam, "
+        "the scale of the pixels or of the first weights, biases counted as weights "
+        "(the experiment's module describes each). Means over "
         f"{table['initialisation'].nunique()} initialisations, bars 95\\,\\% "
         "intervals of Student's $t$."
         + (_beside(table, Published.of(tables)) if len(_unchanged(table)) else "")

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from experiments.lottery_cases import CASES
 from figures._ticket_authors import authors, published
 from figures._ticket_curves import (
     IMAGE,
@@ -81,10 +82,11 @@ def caption(tables: Tables) -> str:
         f"largest values; a test image is {IMAGE:.2f} points. Below: open markers, the "
         "authors' Resnet-18 and VGG-19 on CIFAR-10, whole and pruned, crosses their "
         "random masks with IMP's count in each layer, bars their smallest and largest "
-        "values; their curves are not known as numbers. At the three rates, ours with "
-        f"all weights reach {_each(parts, _level)}. On average at least as accurate "
-        "(in parentheses: within one test image) is IMP "
-        f"{_each(parts, lambda own: winning(own, 'imp'))}, reinitialised "
+        "values; their curves are not known as numbers. At the three rates "
+        f"({_each(parts, _rate)}), ours with all weights reach "
+        f"{_each(parts, _level)}. On average as accurate as these "
+        "(in parentheses: within one test image): IMP "
+        f"{_each(parts, lambda own: winning(own, 'imp'))}; reinitialised "
         f"{_each(parts, lambda own: winning(own, 'reinitialised'))}. IMP minus "
         "reinitialised, in points, mean over the rounds that have both and [range] "
         "over initialisations: "
@@ -112,6 +114,13 @@ def _each(
     parts: dict[str, pd.DataFrame], describe: Callable[[pd.DataFrame], str]
 ) -> str:
     return " / ".join(describe(own) for own in parts.values())
+
+
+def _rate(rows: pd.DataFrame) -> str:
+    """Return the learning rate of a schedule, and the steps that it rises for."""
+    recipe = CASES[str(rows["case"].iloc[0])].recipe
+    rise = f", warm-up of {recipe.warmup} of" if recipe.warmup else " in"
+    return f"{recipe.learning_rate:g}{rise} {recipe.epochs} steps"
 
 
 def _level(rows: pd.DataFrame) -> str:

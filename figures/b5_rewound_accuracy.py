@@ -70,7 +70,8 @@ def caption(tables: Tables) -> str:
     return (
         "Test accuracy at the standard learning rate of IMP's subnetworks reset to "
         f"step 0 and rewound to step {rewound['rewind'].iloc[0]} of 420, and of the "
-        "masks of either with other first weights (reinitialised, dashed). ResNet6 on "
+        "masks of either with other first weights, trained from step 0 "
+        "(reinitialised, dashed). ResNet6 on "
         f"digits; lines are means over {rewound['initialisation'].nunique()} "
         "initialisations, bands their smallest and largest values; a test image is "
         f"{IMAGE:.2f} points. All weights reach {whole(reset).mean():.2f}\\,\\% "
@@ -91,9 +92,9 @@ def caption(tables: Tables) -> str:
         f"{' and '.join(_falls(tables))}; if rewound to step {stated['c1']:g} of 30000 "
         f"and {stated['c2']:g} of 112000, by their text, they do not fall. "
         + (
-            "That rewinding helps is seen here in all initialisations."
+            "Rewinding helps here in every initialisation."
             if gained.min() > 0
-            else "That rewinding helps is not seen here in all initialisations."
+            else "Rewinding does not help here in every initialisation."
         )
     )
 

@@ -64,8 +64,8 @@ def caption(tables: Tables) -> str:
         "bands their smallest and largest values; all four of an initialisation have "
         "the same order of the data. Its vertical scale is logarithmic in the error "
         "plus 1\\,\\%. All weights reach "
-        f"{whole(ours).mean():.2f}\\,\\% (dotted). On average at least as accurate (in "
-        f"parentheses: within one test image, {IMAGE:.2f} points) are "
+        f"{whole(ours).mean():.2f}\\,\\% (dotted). On average as accurate as these (in "
+        f"parentheses: within one test image, {IMAGE:.2f} points): "
         + ", ".join(
             f"{title} {winning(ours, kind)}" for kind, (title, *_) in KINDS.items()
         )
@@ -92,6 +92,7 @@ def caption(tables: Tables) -> str:
 
 def _empty(ours: pd.DataFrame) -> str:
     """Return how many of the subnetworks have a layer without weights."""
+    ours = ours[ours["round"] > 0]
     empty = ours[ours["empty_layers"] > 0]
     kinds = ", ".join(sorted(empty["kind"].unique()))
     return f"{len(empty)} of {len(ours)} subnetworks have an empty layer" + (

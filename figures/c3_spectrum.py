@@ -67,7 +67,7 @@ def caption(tables: Tables) -> str:
         "first of them. Eigenvalues "
         f"above, below and within $10^{{-8}}$ of zero in \\%: {'; '.join(parts)}. "
         "Right: error of the predicted limit against Lanczos steps, as a share of the "
-        f"prunable weights, means of the magnitudes with their range. {_worst(own)}"
+        f"prunable weights, means of its absolute value with their range. {_worst(own)}"
     )
 
 

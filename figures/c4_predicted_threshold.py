@@ -37,7 +37,7 @@ def draw(tables: Tables) -> Figure:
         accuracy.set_xlabel("weights removed (%)")
     axes[0, 0].set_ylabel("training loss (nats)")
     axes[1, 0].set_ylabel("test accuracy (%)")
-    axes[0, 0].set_ylim(top=8)
+    axes[0, 0].set_ylim(top=10)
     legend(figure, axes.flat, 4)
     return figure
 
@@ -64,7 +64,8 @@ def caption(tables: Tables) -> str:
         f"{seeds} trainings each, bands their range. Vertical lines: limits predicted "
         "from the Hessian of the dense network, bands their range. Markers above the "
         "axis: what can be removed if the survivors are re-optimised in the quadratic "
-        "model, or trained. Dotted: $L(w^*) + \\epsilon$. Predicted (paper's form and "
+        "model, or trained. Dotted: $L(w^*) + \\varepsilon$, $\\varepsilon$ as in "
+        "Figure~\\ref{fig:thresholds}. Predicted (paper's form and "
         "exact, survivors) and measured, in \\% of the weights: "
         f"{'; '.join(parts)}. The authors' curves are not available to us "
         "as numbers."
@@ -102,7 +103,7 @@ def _bound(ax: Axes, table: pd.DataFrame, case: str, value: float) -> None:
         ls=":",
         lw=0.9,
         marker="",
-        label="$L(w^*)+\\epsilon$",
+        label="$L(w^*)+\\varepsilon$",
     )
 
 

@@ -67,7 +67,7 @@ def _dots(ax: Axes, last: Intervals) -> None:
     for place in places[1:] + 0.5:
         ax.axhline(place, color="0.8", lw=0.5, marker="")
     ax.set_yticks(places, [_place(title, rows) for title, rows in found])
-    ax.set(ylim=(places[-1] - 0.5, 0.5), xlim=(0, 100))
+    ax.set(ylim=(places[-1] - 0.5, 0.5), xlim=(0, 102))
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("weights that can be removed (% of the prunable ones)")
     ax.set_ylabel("network (trained with or without $\\ell_1$)")
@@ -111,7 +111,7 @@ def _early(ax: Axes, last: Intervals, early: dict[str, Intervals]) -> None:
     """
     forms = ["paper", "orthogonal"]
     least = min(rows.low[forms].to_numpy().min() for rows in (last, *early.values()))
-    ends = 5 * np.floor((least - 1) / 5), 100.0
+    ends = 5 * np.floor((least - 1) / 5), 102.0
     ax.plot(ends, ends, color="0.6", lw=0.7, marker="")
     ax.set(xlim=ends, ylim=ends)
     for name in forms:
@@ -142,7 +142,11 @@ def caption(tables: Tables) -> str:
         "Predicted pruning limits (open markers; claims "
         r"\ref{exact-statistical-dimension}, \ref{pruning-upper-bound}) against "
         r"measured ones (filled; claim \ref{predicted-threshold}), means "
-        f"over seeds. {_text.samples(wide)} {_text.uncertain(Intervals.of(table))} "
+        "over seeds. $\\varepsilon$ is the standard deviation of the mean losses of "
+        "batches of 128 images; a number of weights can go if the loss rises by it at "
+        "most (a), also with the survivors re-optimised (b) or trained (c), or if the "
+        "test accuracy does not fall (d). "
+        f"{_text.samples(wide)} {_text.uncertain(Intervals.of(table))} "
         "Exact forms: of random subspaces, and of the cone cut by the hyperplane in "
         "which the survivors, the weights that stay, can move. Of (a) and (d) the "
         "largest number that holds is drawn; (d) is nearly what the paper reports "

@@ -30,7 +30,7 @@ def draw(tables: Tables) -> Figure:
     _sweep(axes[2], wide)
     _cycles(axes[3], table, wide)
     axes[0].set_ylabel("weights that can be removed (%)")
-    axes[0].set_ylim(0, 100)
+    axes[0].set_ylim(0, 104)
     legend(figure, axes, 4)
     return figure
 
@@ -121,14 +121,18 @@ def caption(tables: Tables) -> str:
     seeds = table["seed"].nunique()
     return (
         r"What moves the pruning limit (claim \ref{predicted-threshold}; MLP 64-20-10 "
-        "on digits); predictions are "
-        "hollow, measurements filled. Left: the limits when all weights are "
-        "multiplied in the quadratic model; multiplying the Hessian "
+        f"on digits, {table['prunable'].iloc[0]} weights that can be pruned); "
+        "predictions are hollow, measurements and (b), which is measured in the "
+        "quadratic model, filled; $\\varepsilon$ and (a) to (d) as in "
+        "Figure~\\ref{fig:thresholds}. Left and second: the limits when all weights "
+        "are multiplied in the quadratic model; multiplying the Hessian "
         "by $c$ is the same as multiplying the weights by $\\sqrt{c}$, or dividing "
-        f"$\\epsilon$ by $c$. {_doubling(table)} Third: limits and readings against "
-        "the strength of $\\ell_1$ in training. Right: pruning in cycles, each of "
-        "which removes a share of the remaining weights and trains the survivors until "
-        "$L \\le L(w^*) + \\epsilon$ again, against pruning at once with the budget of "
+        f"$\\varepsilon$ by $c$. {_doubling(table)} Third: limits and readings against "
+        "the strength of $\\ell_1$ in training (equally spaced). Right: pruning in "
+        "cycles, each of which removes a share of the remaining weights and trains the "
+        "survivors until "
+        "$L \\le L(w^*) + \\varepsilon$ again (so that cycles of a fifth can end at "
+        "$1 - 0.8^j$ only), against pruning at once with the budget of "
         f"epochs of one cycle. {_gradual(table)} The limit is that of one mask, the "
         "weights of least $|w^*|$, in the quadratic model at $w^*$, the survivors' "
         "subspace taken as a random one of its hyperplane. Cycles are not bound by it: "

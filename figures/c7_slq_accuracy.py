@@ -70,11 +70,12 @@ def caption(tables: Tables) -> str:
     table = tables["c7_slq_accuracy"]
     limits = table[table["quantity"] == "limit"]
     sizes = table["size"].unique()
-    dead = table[table["state"] == "dead"]["dead"].iloc[0]
+    counts = table.groupby("state")["dead"].first()
+    dead = ", ".join(f"{counts[state]:.0f}" for state in _text.STATES)
     return (
         "Error against Hessian-vector products for five networks on digits whose "
-        rf"Hessian is known whole (claim \ref{{slq}}; $D = {sizes[0]}$, {dead} of them "
-        "dead in the last). Trace: relative; density: Wasserstein-1 distance to the "
+        rf"Hessian is known whole (claim \ref{{slq}}; $D = {sizes[0]}$, of which "
+        f"{dead} are dead). Trace: relative; density: Wasserstein-1 distance to the "
         r"eigenvalues over their mean $|\mu|$; limit: of the weights that can go by "
         "paper C's form, relative, from $|\\mu|$ (the error of the exact one, against "
         r"steps, is in Figure~\ref{fig:spectrum}). Lines: median of the runs "
@@ -82,8 +83,8 @@ def caption(tables: Tables) -> str:
         "of Lanczos with re-orthogonalisation and dead parameters left out; paper C's "
         "procedure, written anew, smears runs of 125 steps on a grid; curvlinops is as "
         "it comes, and pyhessian's trace, which stops by itself, at "
-        f"{_text.stops(table)} products. Medians at 1,000 products, lists as the "
-        f"columns. {_text.traces(table)} "
+        f"{_text.stops(table)} products. Medians at 1,000 products, in lists in the "
+        f"order of the columns. {_text.traces(table)} "
         f"{_text.densities(table)} {_text.limits(table)} {_text.intervals(table)} "
         f"{_text.choices(table)} {(limits['error'] < FLOOR).sum()} errors of limits "
         f"are below {scientific(FLOOR)} and drawn there."

@@ -16,9 +16,20 @@ HEAD = """\
 # All figures
 
 Written by `python -m figures` from the committed tables; claims are those of
-`theory/`. Paper A is arXiv 2006.05467, paper B 1903.01611, paper C 2306.05857.
+`theory/`. Paper A is arXiv 2006.05467, paper B 1903.01611, paper C 2306.05857. The
+authors' numbers are those of [figures/published](../published/README.md), which says
+where each comes from.
 """
-PLAIN = {r"\,\%": " %", r"\%": "%", r"\,": " ", "---": "—", "--": "–", "~": " "}
+PLAIN = {
+    r"\,\%": " %",
+    r"\%": "%",
+    r"\,": " ",
+    "---": "—",
+    "--": "–",
+    "~": " ",
+    "``": "\N{LEFT DOUBLE QUOTATION MARK}",
+    "''": "\N{RIGHT DOUBLE QUOTATION MARK}",
+}
 """What LaTeX outside of math is in Markdown, longest first."""
 
 
@@ -79,11 +90,11 @@ def _text(text: str, labels: Mapping[str, str]) -> str:
             raise ValueError(f"no figure of the paper has the label {label!r}")
         return f"`{labels.get(label, label)}`"
 
-    text = re.sub(r"\\ref\{([\w:-]+)\}", reference, text)
     for command, plain in PLAIN.items():
         text = text.replace(command, plain)
-    if "\\" in text:
+    known = r"\\ref\{([\w:-]+)\}"
+    if re.search(r"[\\`]", re.sub(known, "", text)):
         raise ValueError(
             f"a command that figures.gallery cannot write in Markdown: {text!r}"
         )
-    return text
+    return re.sub(known, reference, text)

@@ -18,13 +18,18 @@ LABELS = {"fig:stability": "b3_stability_table"}
         (r"as in Figure~\ref{fig:stability}", "as in Figure `b3_stability_table`"),
         ("Clopper--Pearson\nintervals", "Clopper–Pearson intervals"),
         ("$a$ and $b$", "$`a`$ and $`b`$"),
+        (
+            "breaks ``prune size'', twice",
+            "breaks \N{LEFT DOUBLE QUOTATION MARK}prune "
+            "size\N{RIGHT DOUBLE QUOTATION MARK}, twice",
+        ),
     ],
 )
 def test_latex_becomes_markdown(latex: str, expected: str) -> None:
     assert gallery.markdown(latex, LABELS) == expected
 
 
-@pytest.mark.parametrize("latex", [r"\emph{new}", r"\ref{fig:nothing}"])
+@pytest.mark.parametrize("latex", [r"\emph{new}", r"\ref{fig:nothing}", "`so"])
 def test_what_cannot_be_written_is_refused(latex: str) -> None:
     with pytest.raises(ValueError, match=r"cannot write|no figure of the paper"):
         gallery.markdown(latex, LABELS)

@@ -183,7 +183,7 @@ def test_the_line_of_figure_c4_is_at_the_last_epsilon() -> None:
         round(float(line.get_ydata()[0]), 12)  # type: ignore[index, arg-type]
         for ax in figure.axes
         for line in ax.lines
-        if line.get_label() == "$L(w^*)+\\epsilon$"
+        if line.get_label() == "$L(w^*)+\\varepsilon$"
     ]
     plt.close(figure)
     assert len(drawn) == 4 and set(drawn) <= expected

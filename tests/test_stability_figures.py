@@ -248,12 +248,14 @@ def test_b3_says_which_distances_are_near_their_floor() -> None:
     table = tables["b3_stability_table"]
     mnist = (table["case"] == "lenet-mnist") & (table["subnetwork"] == "imp")
     floor = table["quantity"] == "data order floor"
-    table.loc[mnist & floor, "value"] = 10.5
-    text = b3_stability_table.caption(tables)
-    assert (
-        "Less than twice the floor, so partly rounding, are data order, IMP of LeNet, "
-        "MNIST in float32 (20.0 and 10.5): without it" in text
-    )
+    for unit, name in (("L2", "distance"), ("degrees", "angle")):
+        near = table.copy()
+        near.loc[mnist & floor & (table["unit"] == unit), "value"] = 10.5
+        text = b3_stability_table.caption({**tables, "b3_stability_table": near})
+        assert (
+            "Less than twice the floor, so partly rounding, are data order, IMP of "
+            f"LeNet, MNIST in float32 ({name} 20.0 and 10.5): without it" in text
+        )
 
 
 def test_b4_says_which_steps_there_are() -> None:

@@ -185,10 +185,12 @@ def test_the_caption_counts_the_intervals_that_meet(
     with drawn(drawing, single) as figure:
         assert points(figure.axes[0], f"ours, {second}") == []
     text = module.caption(tables(name, 1.0))
-    assert f"With {second} (3 initialisations), ours against theirs" in text
+    orders = "3 initialisations, 3 data orders each"
+    assert f"With {second} ({orders}), ours against theirs" in text
     # intervals are 24.8 % wide to either side, and the authors' values nearer
-    assert "Of these 8 intervals 8 meet" in text and f"with {first} 8." in text
+    before = f"with {first} (4 data orders each) 8"
+    assert "Of these 8 intervals 8 meet" in text and before in text
     assert r"data order, IMP 20.0 [15.0, 25.0] against $20.7 \pm 0.6$ ($-3$" in text
     half = module.caption(tables(name, 0.5))
-    assert "Of these 8 intervals 0 meet" in half and f"with {first} 8." in half
+    assert "Of these 8 intervals 0 meet" in half and before in half
     assert "97.0 / 96.0 against 98.3 / 97.5" in text
