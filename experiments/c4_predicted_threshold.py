@@ -56,9 +56,9 @@ def run(config: Config) -> list[Row]:
     return [
         {
             "prunable": one_shot.count,
-            "removed": point.removed,
-            "loss": point.loss,
-            "test_accuracy": point.accuracy,
+            "removed": n,
+            "loss": one_shot.loss(n),
+            "test_accuracy": one_shot.accuracy(n),
         }
-        for point in map(one_shot.point, one_shot.grid)
+        for n in one_shot.grid
     ]

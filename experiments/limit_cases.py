@@ -35,7 +35,7 @@ class Case:
     gauss_newton: bool = False
     """Whether that matrix is computed whole, too."""
     images: int | None = None
-    """L is the loss of the first so many training images; None: of all."""
+    """L is the loss of so many random training images; None: of all."""
     levels: int = 1000
     """Numbers of weights that one-shot pruning removes before the refinement."""
     probes: int = 8

@@ -4,8 +4,8 @@ L is the mean cross-entropy of fixed training images, without augmentation and w
 l1, BatchNorm in eval mode. It is a function of all D parameters (BatchNorm's as the
 affine map that it is then). Of these the weights of linear and convolution layers can
 be pruned. epsilon is the population standard deviation of the mean losses of batches of
-128 images in a fixed order: paper C's choice, which measures how noisy the loss of a
-batch is and depends on its size.
+128 images in a fixed order, all training images together also where L has fewer: paper
+C's choice, which measures how noisy the loss of a batch is and depends on its size.
 """
 
 from collections.abc import Iterator
@@ -38,6 +38,8 @@ class Problem:
     network: Network
     images: Tensor
     labels: Tensor
+    train: Split
+    """Whose batches epsilon is of."""
     test: Split
 
     @classmethod
@@ -54,16 +56,19 @@ class Problem:
 
         Args:
             model: with the weights w*.
-            train: the images of L.
+            train: the images of L; in an order in which a batch is a random sample.
             test: for the accuracy; no choice is made by it.
-            images: use the first so many of the training images only.
+            images: L is the loss of the first so many training images only.
             double: compute in float64, else in float32.
         """
         kind = torch.float64 if double else torch.float32
         network = Network.of(model, dtype=kind)
-        checked = Split(network.batch(test.images), test.labels, test.indices)
-        chosen = network.batch(train.images[:images])
-        return cls(network, chosen, train.labels[:images], checked)
+        known, checked = (
+            Split(network.batch(split.images), split.labels, split.indices)
+            for split in (train, test)
+        )
+        chosen = known.images[:images], known.labels[:images]
+        return cls(network, *chosen, known, checked)
 
     @cached_property
     def coordinates(self) -> Coordinates:
@@ -97,12 +102,14 @@ class Problem:
         Raises:
             ValueError: there is one batch only.
         """
-        if len(self.labels) <= BATCH:
+        if len(self.train.labels) <= BATCH:
             raise ValueError(
                 f"expected more than {BATCH} images, which is one batch, got "
-                f"{len(self.labels)}: one number has no standard deviation"
+                f"{len(self.train.labels)}: one number has no standard deviation"
             )
-        parts = torch.split(self._losses(self.network.parameters), BATCH)
+        pairs = _pairs(self.train.images, self.train.labels)
+        with torch.no_grad():
+            parts = torch.split(self._losses(self.network.parameters, pairs), BATCH)
         return float(torch.stack([part.mean() for part in parts]).std(correction=0))
 
     @cached_property
@@ -138,7 +145,8 @@ class Problem:
     @torch.no_grad()
     def loss_at(self, parameters: Parameters) -> float:
         """Return L."""
-        return float(self._losses(parameters).mean())
+        pairs = _pairs(self.images, self.labels)
+        return float(self._losses(parameters, pairs).mean())
 
     @torch.no_grad()
     def accuracy_at(self, parameters: Parameters) -> float:
@@ -149,12 +157,13 @@ class Problem:
         )
         return hits / len(self.test.labels)
 
-    @torch.no_grad()
-    def _losses(self, parameters: Parameters) -> Float[Tensor, " images"]:
+    def _losses(
+        self, parameters: Parameters, pairs: Iterator[tuple[Tensor, Tensor]]
+    ) -> Float[Tensor, " images"]:
         """Return each image's loss."""
         parts = [
             cross_entropy(self.network(parameters, x), y, reduction="none")
-            for x, y in _pairs(self.images, self.labels)
+            for x, y in pairs
         ]
         return torch.cat(parts).double()
 

@@ -28,15 +28,6 @@ from theory.networks import Parameters
 from theory.pruning_limit import largest
 
 
-class Point(NamedTuple):
-    """What one-shot pruning does to the network."""
-
-    removed: int
-    loss: float
-    accuracy: float
-    """On test images."""
-
-
 class Crossing(NamedTuple):
     """Ends of the set of n that hold."""
 
@@ -46,7 +37,7 @@ class Crossing(NamedTuple):
 
 @dataclass(frozen=True)
 class OneShot:
-    """The pruned networks w^k of a problem; each is evaluated once."""
+    """The pruned networks w^k of a problem; each number is computed once."""
 
     problem: Problem
     levels: int
@@ -64,26 +55,24 @@ class OneShot:
         return [int(n) for n in np.rint(points)]
 
     @cached_property
-    def point(self) -> Callable[[int], Point]:
-        """The function from n to the loss and accuracy of w^k."""
+    def loss(self) -> Callable[[int], float]:
+        """The function from n to the loss of w^k."""
+        return cache(lambda n: self.problem.loss_at(self.problem.pruned(n)))
 
-        @cache
-        def point(removed: int) -> Point:
-            weights = self.problem.pruned(removed)
-            loss = self.problem.loss_at(weights)
-            return Point(removed, loss, self.problem.accuracy_at(weights))
-
-        return point
+    @cached_property
+    def accuracy(self) -> Callable[[int], float]:
+        """The function from n to the accuracy of w^k on test images."""
+        return cache(lambda n: self.problem.accuracy_at(self.problem.pruned(n)))
 
     def loss_crossing(self, epsilon: float) -> Crossing:
         """Return the ends of the n with L(w^k) <= L(w*) + epsilon."""
         bound = self.problem.loss + epsilon
-        return crossing(self.grid, lambda n: self.point(n).loss <= bound)
+        return crossing(self.grid, lambda n: self.loss(n) <= bound)
 
     def accuracy_crossing(self) -> Crossing:
         """Return the ends of the n with a test accuracy of at least w*'s."""
         bound = self.problem.test_accuracy
-        return crossing(self.grid, lambda n: self.point(n).accuracy >= bound)
+        return crossing(self.grid, lambda n: self.accuracy(n) >= bound)
 
 
 def crossing(grid: Sequence[int], holds: Callable[[int], bool]) -> Crossing:
@@ -193,6 +182,6 @@ def survivors(
             for group in optimizer.param_groups:
                 group["lr"] = recipe.rate(step, len(batches))
             optimizer.step()
-    if problem.loss_at(weights) > bound:
+    if not problem.loss_at(weights) <= bound:  # nor where it is NaN
         return None
     return {name: leaf.detach() for name, leaf in leaves.items()}

@@ -1,8 +1,8 @@
 """From a case, a strength of l1 and a seed to a trained network and its problem.
 
-What the experiments of paper C begin with. From one seed come three independent ones:
-of the first weights and the training, of probes and random subspaces, and of the order
-of images when survivors are trained.
+What the experiments of paper C begin with. From one seed come four independent ones:
+of the first weights and the training, of probes and random subspaces, of the order of
+images when survivors are trained, and of the images of L where these are not all.
 """
 
 from dataclasses import dataclass
@@ -23,6 +23,8 @@ class Study:
 
     case: Case
     train: data.Split
+    """L is the loss of the first `case.images` of them; in random order unless of all,
+    as some data sets are sorted by class."""
     test: data.Split
     trained: Trained
     probes: int
@@ -50,7 +52,7 @@ def study(name: str, strength: float, seed: int, device: str = "cpu") -> Study:
     if name not in CASES:
         raise ValueError(f"unknown case {name!r}: choose from {list(CASES)}")
     case = CASES[name]
-    weights, probes, order = seeds(seed, 3)
+    weights, probes, order, drawn = seeds(seed, 4)
     found = data.load(case.dataset)
     images = _moved(found.train, device)
     generator = torch.Generator().manual_seed(weights)
@@ -64,7 +66,14 @@ def study(name: str, strength: float, seed: int, device: str = "cpu") -> Study:
         generator=generator,
         checkpoint=None if case.dense else cells.checkpoint("training"),
     )
+    if case.images is not None:
+        images = _shuffled(images, torch.Generator().manual_seed(drawn))
     return Study(case, images, _moved(found.test, device), trained, probes, order)
+
+
+def _shuffled(split: data.Split, generator: torch.Generator) -> data.Split:
+    order = torch.randperm(len(split.labels), generator=generator)
+    return data.Split(split.images[order], split.labels[order], split.indices[order])
 
 
 def _moved(split: data.Split, device: str) -> data.Split:

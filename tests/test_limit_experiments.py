@@ -18,6 +18,7 @@ from experiments import (
     limit_study,
 )
 from experiments.architectures import prunable_weights
+from experiments.data import Split
 from experiments.initialisation import initialise
 from experiments.limit_cases import CASES
 from experiments.limit_networks import network
@@ -135,6 +136,30 @@ def test_one_step_of_large_networks(name: str) -> None:
 def test_unknown_case() -> None:
     with pytest.raises(ValueError, match="unknown case 'mlp': choose from"):
         limit_study.study("mlp", 0.0, 0)
+
+
+@pytest.mark.usefixtures("toys")
+def test_fewer_images_are_random_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a data set sorted by class, the first images are of one class alone."""
+    found = dataset((1, 3, 3), classes=3, count=300)
+    order = found.train.labels.argsort(stable=True)
+    parts = (found.train.images, found.train.labels, found.train.indices)
+    split = Split(*(part[order] for part in parts))
+    monkeypatch.setattr(
+        limit_study.data, "load", lambda name: replace(found, train=split)
+    )
+    monkeypatch.setitem(CASES, "mlp-digits", replace(MLP, images=60))
+    first, other = (limit_study.study("mlp-digits", 0.0, seed) for seed in (0, 1))
+    problem = first.problem("final")
+    counts = problem.labels.bincount(minlength=3)
+    assert counts.sum() == 60 and counts.min() >= 10
+    where = first.train.indices
+    assert where.sort().values.equal(torch.arange(300))
+    assert first.train.labels.equal(where % 3)
+    assert first.train.images.equal(found.train.images[where])
+    assert not where.equal(other.train.indices)
+    monkeypatch.setitem(CASES, "mlp-digits", MLP)
+    assert limit_study.study("mlp-digits", 0.0, 0).train.indices is split.indices
 
 
 @pytest.mark.usefixtures("toys")

@@ -8,6 +8,7 @@ from tiny_problem import images, mlp, problem
 from tolerance import tolerance
 from torch.nn.functional import cross_entropy
 
+from experiments.data import Split
 from experiments.limit_problem import BATCH, Problem
 
 
@@ -68,9 +69,12 @@ def test_fewer_images_single_precision_and_the_model_left_alone() -> None:
         own = Problem.of(model, split, split, images=40, double=False)
         assert own.loss > 0 and len(own.labels) == 40
     assert own.images.dtype == torch.float32
+    whole = Problem.of(model, split, split)
+    assert abs(own.loss - whole.loss) > 1e-3
+    assert own.epsilon == pytest.approx(whole.epsilon, rel=1e-4)  # of all images
+    few = Split(split.images[:40], split.labels[:40], split.indices[:40])
     with pytest.raises(ValueError, match=r"more than 128 images.*got 40"):
-        _ = own.epsilon
-    assert abs(own.loss - Problem.of(model, split, split).loss) > 1e-3
+        _ = Problem.of(model, few, split).epsilon
 
 
 def test_gauss_newton_is_asked_for() -> None:

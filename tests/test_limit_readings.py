@@ -47,20 +47,18 @@ def test_one_shot_readings_are_those_of_all_numbers() -> None:
     own = problem()
     fine, coarse = OneShot(own, 1000), OneShot(own, 9)
     assert fine.grid == list(range(46)) and len(coarse.grid) == 10
-    points = [fine.point(n) for n in fine.grid]
-    assert [p.removed for p in points] == fine.grid
-    assert points[0].loss == own.loss and points[0].accuracy == own.test_accuracy
-    assert points[30].loss == own.loss_at(own.pruned(30))
+    assert fine.loss(0) == own.loss and fine.accuracy(0) == own.test_accuracy
+    assert fine.loss(30) == own.loss_at(own.pruned(30))
     bound = own.loss + own.epsilon
-    held = [p.removed for p in points if p.loss <= bound]
+    held = [n for n in fine.grid if fine.loss(n) <= bound]
     found = fine.loss_crossing(own.epsilon)
     assert found.last == max(held) and found.first == next(
         n for n in range(46) if n + 1 not in held
     )
-    right = [p.removed for p in points if p.accuracy >= own.test_accuracy]
+    right = [n for n in fine.grid if fine.accuracy(n) >= own.test_accuracy]
     assert fine.accuracy_crossing().last == max(right)
     one = coarse.loss_crossing(own.epsilon).first
-    assert coarse.point(one).loss <= bound < coarse.point(one + 1).loss
+    assert coarse.loss(one) <= bound < coarse.loss(one + 1)
 
 
 def test_retrained_survivors() -> None:
@@ -79,6 +77,13 @@ def test_retrained_survivors() -> None:
     vector, masks = own.coordinates.pack(found), own.coordinates.pack(own.masks(n))
     assert not vector[masks == 0].any()
     assert retrained(own, replace(recipe, epochs=0), own.epsilon, seed=0) < n
+
+
+def test_a_training_that_diverges_reaches_nothing() -> None:
+    own, recipe = problem(), replace(RECIPE, epochs=2, learning_rate=1e30)
+    start, masks = own.pruned(20), own.masks(20)
+    bound = own.loss_at(start) / 2
+    assert survivors(own, start, masks, recipe, bound, seed=0) is None
 
 
 def test_survivors_that_need_no_training_stay() -> None:
