@@ -2,7 +2,10 @@
 
 import pandas as pd
 
+from experiments.limit_cases import CASES
+from experiments.limit_lanczos import RESOLUTION
 from figures._limits import (
+    IMAGES,
     KEYS,
     NAMES,
     READINGS,
@@ -32,16 +35,30 @@ def uncertain(found: Intervals) -> str:
     """Return what the bars are, and how wide the predictions' own intervals."""
     width = found.high - found.low
     width = width[(width > 0).any(axis=1)]
-    names = [NAMES[str(name)] for name in width.index.unique(level="architecture")]
+    pairs = width.reset_index()[KEYS[:2]].drop_duplicates().to_numpy(str).tolist()
+    names = [_images(network, dataset) for network, dataset in pairs]
     means = ", ".join(
         f"{text} {width[form].mean():.1f}" for form, text in SHORT.items()
     )
     return (
         "Bars: the range over seeds and, where the Hessian is known by its products "
-        f"only ({', '.join(names)}; {len(width)} of {len(found.value)} trainings), of "
-        "the 95\\,\\% intervals of the predictions, whose mean widths in points are "
-        f"{means} (the quadrature's part in them is estimated from half the steps)."
+        f"only ({len(width)} of {len(found.value)} trainings), of the 95\\,\\% "
+        f"intervals of the predictions, whose mean widths in points are {means} (the "
+        "quadrature's part in them is estimated from half the steps). The loss of "
+        f"these is that of some random training images ({', '.join(names)}), their "
+        f"limits are multiples of $N / {1 / RESOLUTION:.0f}$."
     )
+
+
+def _images(architecture: str, dataset: str) -> str:
+    """Return a network, its data set, and the number of images of its loss."""
+    number = next(
+        case.images
+        for case in CASES.values()
+        if (case.architecture, case.dataset) == (architecture, dataset)
+    )
+    title = f"{NAMES[architecture]} on {IMAGES.get(dataset, dataset)}"
+    return f"{title} {number or 'all'}"
 
 
 def independent(wide: pd.DataFrame) -> str:
