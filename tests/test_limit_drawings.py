@@ -81,7 +81,9 @@ def test_the_widths_of_the_intervals_are_in_the_caption() -> None:
     )
     text = c5_threshold_table.caption(TABLES)
     runs, whole = (len(r.drop_duplicates(keys)) for r in (rows, LIMITS))
-    assert f"; {runs} of {whole} trainings)" in text
+    assert f"products only ({runs} of {whole} trainings)" in text
+    # as its case says
+    assert "LeNet on MNIST 5000" in text and "multiples of $N / 400$" in text
     assert f"paper {paper:.1f}, exact {exact:.1f}, survivors {survivors:.1f} (" in text
 
 
