@@ -24,6 +24,8 @@ from figures._limits import (
 from figures.common import Tables
 
 TABLE = "c5_threshold_table"
+DATA = IMAGES | {"cifar10-jpeg": "CIFAR"}
+"""Titles of the data sets that fit a narrow column."""
 
 
 def thresholds(tables: Tables) -> str:
@@ -37,7 +39,7 @@ def thresholds(tables: Tables) -> str:
     rows = []
     for title, own in settings(of_hessian["share"]):
         key = own.index[0][:-1]
-        data, count = IMAGES.get(key[1], key[1]), f"{sizes[key]:,}"
+        data, count = DATA.get(key[1], key[1]), f"{sizes[key]:,}"
         rows.append([title, data, count, *_cells(of_hessian, own.index)])
         if own.reindex(columns=["re-optimised"]).isna().all(axis=None):
             other = _cells(of_other, own.index)
