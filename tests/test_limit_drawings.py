@@ -58,7 +58,7 @@ def test_bars_of_predictions_reach_the_ends_of_their_intervals() -> None:
         for name, (_, colour, _) in PREDICTED.items():
             expected = set(intervals(name, "final", "final").values())
             assert expected <= bars(axes["weights"], colour, 0), name
-        alone = ("lenet-mnist", "0.0")
+        alone = ("fc5-mnist", "0.0")  # one training
         for name in ("paper", "orthogonal"):
             colour = PREDICTED[name][1]
             last = intervals(name, "final", "final")[alone]
