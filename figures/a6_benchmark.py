@@ -5,17 +5,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.common import PAGE, Tables, digits_rows, plot_range, published_rows
-
-METHODS = {
-    "random": ("random", "C7", "v"),
-    "magnitude": ("magnitude", "C1", "s"),
-    "snip": ("SNIP", "C2", "^"),
-    "grasp": ("GraSP", "C3", "D"),
-    "grasp-reversed": ("GraSP reversed", "C4", "P"),
-    "synflow": ("SynFlow", "C0", "o"),
-}
-"""Title, colour and marker."""
+from figures.common import (
+    METHODS,
+    PAGE,
+    Tables,
+    benchmark_rows,
+    digits_rows,
+    plot_range,
+)
 
 SMALL = {
     "lenet": "LeNet-300-100",
@@ -88,10 +85,7 @@ def _ours(tables: Tables) -> pd.DataFrame:
 
 
 def _theirs(tables: Tables) -> pd.DataFrame:
-    rows = published_rows(tables["published/fig1_fig6_accuracy"])
-    # their GraSP keeps the lowest scores: see figures/published/README.md
-    rows = rows.assign(method=rows["method"].replace("grasp", "grasp-reversed"))
-    return rows[rows["figure"] == "fig6"]
+    return benchmark_rows(tables, "fig6")
 
 
 def _curves(ax: Axes, rows: pd.DataFrame, column: str, *, hollow: bool) -> None:

@@ -84,7 +84,7 @@ def caption(tables: Tables) -> str:
         "random masks with IMP's count in each layer, bars their smallest and largest "
         "values; their curves are not known as numbers. At the three rates "
         f"({_each(parts, _rate)}), ours with all weights reach "
-        f"{_each(parts, _level)}. On average as accurate as these "
+        f"{_each(parts, _level)}. On average at least as accurate as these "
         "(in parentheses: within one test image): IMP "
         f"{_each(parts, lambda own: winning(own, 'imp'))}; reinitialised "
         f"{_each(parts, lambda own: winning(own, 'reinitialised'))}. IMP minus "

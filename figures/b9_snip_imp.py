@@ -64,7 +64,7 @@ def caption(tables: Tables) -> str:
         "bands their smallest and largest values; all four of an initialisation have "
         "the same order of the data. Its vertical scale is logarithmic in the error "
         "plus 1\\,\\%. All weights reach "
-        f"{whole(ours).mean():.2f}\\,\\% (dotted). On average as accurate as these (in "
+        f"{whole(ours).mean():.2f}\\,\\% (dotted). On average at least as accurate (in "
         f"parentheses: within one test image, {IMAGE:.2f} points): "
         + ", ".join(
             f"{title} {winning(ours, kind)}" for kind, (title, *_) in KINDS.items()

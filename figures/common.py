@@ -47,6 +47,16 @@ THEIRS = {
 }
 """The same in the authors' tables."""
 
+METHODS = {
+    "random": ("random", "C7", "v"),
+    "magnitude": ("magnitude", "C1", "s"),
+    "snip": ("SNIP", "C2", "^"),
+    "grasp": ("GraSP", "C3", "D"),
+    "grasp-reversed": ("GraSP reversed", "C4", "P"),
+    "synflow": ("SynFlow", "C0", "o"),
+}
+"""Title, colour and marker of what paper A compares."""
+
 # Dates and version numbers that the files would carry otherwise.
 METADATA: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -90,6 +100,17 @@ def digits_rows(table: pd.DataFrame) -> pd.DataFrame:
 def published_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Return the authors' runs: accuracies as `initial`, `final` and `best`, in %."""
     return table.rename(columns=THEIRS)
+
+
+def benchmark_rows(tables: Tables, figure: str) -> pd.DataFrame:
+    """Return the authors' runs of "fig1" or "fig6" of paper A, as `published_rows`.
+
+    Their GraSP is called reversed: it very probably keeps the lowest scores, see
+    figures/published/README.md.
+    """
+    rows = published_rows(tables["published/fig1_fig6_accuracy"])
+    rows = rows.assign(method=rows["method"].replace("grasp", "grasp-reversed"))
+    return rows[rows["figure"] == figure]
 
 
 def plot_range(

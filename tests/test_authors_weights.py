@@ -125,6 +125,20 @@ def test_caption_says_how_much_of_the_distance_is_left(
     assert f"and that average {left}\\,\\% is left" in text
 
 
+def test_caption_has_the_nearest_of_other_initialisations() -> None:
+    cell = {"schedule": "exponential", "iterations": 100, "compression_log10": 3.0}
+    found = tables([{**cell, "double": False, "ratio": 0.66}], OTHERS)
+    apart = [
+        {**cell, "architecture": "vgg19-imagenet", "ratio": ratio}
+        for ratio in (0.6, 0.67, 0.7)  # printed: 0.6695
+    ]
+    more = pd.concat([found["a7_schedule"], pd.DataFrame(apart)])
+    text = a12_authors_weights.caption({**found, "a7_schedule": more})
+    end = "0.6600, theirs 0.6695"
+    assert f"{end} (the nearest of other initialisations, 3: 0.6700). " in text
+    assert f"{end}. " in a12_authors_weights.caption(found)
+
+
 @pytest.mark.parametrize(
     ("rows", "others", "says"),
     [

@@ -110,6 +110,15 @@ def test_published_accuracies_stay_in_per_cent() -> None:
     assert "final" not in table
 
 
+def test_the_authors_grasp_is_called_reversed() -> None:
+    tables = common.read_tables()
+    raw = tables["published/fig1_fig6_accuracy"].query("figure == 'fig1'")
+    found = common.benchmark_rows(tables, "fig1")
+    assert len(found) == len(raw) == 375 and set(found["method"]) <= set(common.METHODS)
+    theirs = found[found["method"] == "grasp-reversed"]
+    assert theirs.index.equals(raw.index[raw["method"] == "grasp"])
+
+
 RUNS = pd.DataFrame(
     {
         "compression_log10": [1.0, 0.0, 1.0, 0.0, 1.0],

@@ -34,8 +34,10 @@ def bars(ax: Axes, colour: str, axis: int) -> set[Ends]:
     }
 
 
-def intervals(reading: str, stage: str, noise: str) -> dict[tuple[str, ...], Ends]:
-    """Ends of a prediction's intervals, from the lowest to the highest over seeds."""
+def intervals(
+    reading: str, stage: str, noise: str, key: tuple[str, ...] = ("case", "strength")
+) -> dict[tuple[str, ...], Ends]:
+    """Ends of a prediction's intervals, the lowest and highest of those of one key."""
     found = defaultdict(list)
     for row in ours("c5_threshold_table"):
         if (
@@ -46,7 +48,7 @@ def intervals(reading: str, stage: str, noise: str) -> dict[tuple[str, ...], End
             ends = [
                 100 * int(row[end]) / int(row["prunable"]) for end in ("low", "high")
             ]
-            found[row["case"], row["strength"]] += ends
+            found[tuple(row[column] for column in key)] += ends
     return {key: (round(min(v), 6), round(max(v), 6)) for key, v in found.items()}
 
 
@@ -58,14 +60,14 @@ def test_bars_of_predictions_reach_the_ends_of_their_intervals() -> None:
         for name, (_, colour, _) in PREDICTED.items():
             expected = set(intervals(name, "final", "final").values())
             assert expected <= bars(axes["weights"], colour, 0), name
-        alone = ("fc5-mnist", "0.0")  # one training
+        training, key = ("lenet-mnist", "0.0", "0"), ("case", "strength", "seed")
         for name in ("paper", "orthogonal"):
             colour = PREDICTED[name][1]
-            last = intervals(name, "final", "final")[alone]
+            last = intervals(name, "final", "final", key)[training]
             assert last[1] - last[0] > 10
             assert last in bars(axes["limit"], colour, 0), name
             for noise in ("early", "final"):
-                then = intervals(name, "early", noise)[alone]
+                then = intervals(name, "early", noise, key)[training]
                 assert then in bars(axes["limit"], colour, 1), (name, noise)
         plt.close(figure)
 

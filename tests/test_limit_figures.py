@@ -194,3 +194,21 @@ def test_a_reading_counts_as_exceeded_where_all_forms_exceed_it() -> None:
     assert _limits_text.exceeded(wide) == "(a) in 2 and (d) in 2 of 2 trainings"
     wide["one-shot loss"] = [61.0, 61.0]  # the paper's form is at 60 and 62
     assert _limits_text.exceeded(wide) == "(a) in 1 and (d) in 2 of 2 trainings"
+
+
+def test_changes_are_of_the_trainings_that_have_all_of_the_numbers() -> None:
+    def rows(factor: float, paper: tuple[int, int]) -> list[dict[str, object]]:
+        others = {"orthogonal": 40, "re-optimised": 38, "one-shot loss, last": 9}
+        return [
+            row(seed, reading, removed, factor=factor)
+            for seed, number in enumerate(paper)
+            for reading, removed in {"paper": number, **others}.items()
+            if (seed, reading, factor) != (1, "re-optimised", 4.0)
+        ]
+
+    found = [*rows(1.0, (20, 20)), *rows(0.25, (15, 10)), *rows(4.0, (30, 50))]
+    text = _limits_text.sensitivity(pd.DataFrame(found))
+    # of 50: -5 and -10 are -15 % on average; of 4 epsilon the first training alone
+    assert "times0.25$ paper -15.0, survivors +0.0, re-optimised +0.0" in text
+    assert "one-shot loss +0.0 (2 trainings); " in text
+    assert "times4$ paper +20.0" in text and text.endswith("(1 trainings).")
